@@ -1,0 +1,111 @@
+"""The commands as a user runs them, on the clip of nobody that comes with the program."""
+
+import json
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from clips import write_clip
+from vcam.catalogue import find_clip
+from vcam.cli.main import main
+from vcam.video.files import probe_video, read_video
+
+ACTOR = find_clip()
+KEYS = {
+    "seconds", "frames_captured", "frames_processed", "frames_sent", "frames_swapped", "frames_safe", "frames_raw",
+    "frames_dropped", "fps_sent", "fps_processed", "latency_ms", "stage_ms", "rss_mb", "cpu_percent", "used",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """One second of the actor, with a tone."""
+    path = tmp_path_factory.mktemp("clip") / "short.mp4"
+    frames = [frame.image for frame, _ in read_video(ACTOR)][:24]
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=24)
+        video.width, video.height, video.pix_fmt = frames[0].shape[1], frames[0].shape[0], "yuv420p"
+        sound = container.add_stream("aac", rate=48000, layout="mono")
+        for image in frames:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(video.encode())
+        tone = (8000 * np.sin(np.arange(48000) * 0.05)).astype(np.int16)[None]
+        for start in range(0, 48000, 1024):
+            piece = av.AudioFrame.from_ndarray(np.ascontiguousarray(tone[:, start : start + 1024]), "s16", "mono")
+            piece.sample_rate, piece.pts = 48000, start
+            container.mux(sound.encode(piece))
+        container.mux(sound.encode())
+    return path
+
+
+def run(tmp_path, *arguments):
+    stats = tmp_path / "stats.json"
+    assert main(["run", *map(str, arguments), "--stats-json", str(stats)]) == 0
+    report = json.loads(stats.read_text())
+    assert set(report) >= KEYS
+    assert set(report["latency_ms"]) == {"p50", "p95", "p99", "max"}
+    assert report["frames_sent"] == report["frames_swapped"] + report["frames_safe"] + report["frames_raw"]
+    return report
+
+
+@pytest.mark.parametrize("engine", ["aei", "mesh"])
+def test_the_actor_is_swapped(tmp_path, engine):
+    report = run(tmp_path, "--camera", ACTOR, "--output", "null", "--engine", engine, "--seconds", "3")
+    assert report["frames_swapped"] > 20
+    assert report["frames_raw"] == 0
+    assert report["used"]["camera"] == "actor.mp4"
+    assert report["used"]["engine"] == engine
+    assert report["used"]["provider"].endswith("ExecutionProvider")
+
+
+def test_a_clip_without_a_face_shows_the_safe_picture_only(tmp_path):
+    clip = tmp_path / "pattern.mp4"
+    write_clip(clip)
+    report = run(tmp_path, "--camera", clip, "--output", "null", "--seconds", "2")
+    assert report["frames_swapped"] == report["frames_raw"] == 0
+    assert report["frames_safe"] > 20
+
+
+def test_switched_off_it_is_the_camera_itself(tmp_path):
+    report = run(tmp_path, "--camera", ACTOR, "--output", "null", "--seconds", "2", "--off")
+    assert report["frames_raw"] > 20
+    assert report["frames_processed"] == 0
+
+
+def test_a_video_is_swapped_and_keeps_its_sound(tmp_path, short, capsys):
+    target = tmp_path / "out.mp4"
+    assert main(["swap", str(short), str(target)]) == 0
+    assert "24 of 24 frames swapped" in capsys.readouterr().out
+    before, after = probe_video(short), probe_video(target)
+    assert after.has_audio
+    assert (after.width, after.height, after.fps) == (before.width, before.height, before.fps)
+    pairs = zip(read_video(short), read_video(target), strict=True)
+    changes = [float(np.abs(a.image.astype(int) - b.image).max(2).mean()) for (a, _), (b, _) in pairs]
+    assert min(changes) > 0.3
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp"])
+def test_a_photo_is_swapped(tmp_path, ending):
+    photo, target = tmp_path / "in.png", tmp_path / f"out{ending}"
+    frame, _ = next(iter(read_video(ACTOR)))
+    cv2.imwrite(str(photo), frame.image)
+    assert main(["swap", str(photo), str(target)]) == 0
+    assert cv2.imread(str(target)).shape == frame.image.shape
+
+
+def test_a_photo_as_source_says_whose_duty_it_is(tmp_path, short, capsys):
+    photo = tmp_path / "someone.png"
+    frame, _ = next(iter(read_video(ACTOR)))
+    cv2.imwrite(str(photo), frame.image)
+    assert main(["swap", str(short), str(tmp_path / "out.mp4"), "--face", str(photo), "--engine", "mesh"]) == 0
+    assert "By using someone.png you state" in capsys.readouterr().err
+
+
+def test_the_demo_leaves_a_picture_and_a_video(tmp_path, short, capsys):
+    assert main(["demo", "--out", str(tmp_path), "--input", str(short)]) == 0
+    said = capsys.readouterr().out
+    assert str(tmp_path / "demo.png") in said
+    assert cv2.imread(str(tmp_path / "demo.png")) is not None
+    assert probe_video(tmp_path / "demo.mp4").width == 1280

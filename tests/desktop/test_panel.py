@@ -1,0 +1,239 @@
+"""The panel without a screen: every control changes the state it names."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+pytest.importorskip("PySide6.QtWidgets", reason="needs the extra gui and libegl1", exc_type=ImportError)
+
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialogButtonBox, QLineEdit, QListWidget, QSlider
+
+from desktop_fakes import CAMERAS, MODE, RAW_GREY, WAIT_S, Bench, colour_of, wait_for_state
+from vcam.config import DesktopSettings, Engine, Language, RunSettings, Settings, Theme
+from vcam.desktop.panel.consent_dialog import Answer, ConsentDialog
+from vcam.desktop.panel.preview import View, compose
+from vcam.desktop.panel.style import DARK, LIGHT, colours, style_sheet
+from vcam.desktop.panel.window import PanelWindow
+from vcam.desktop.translate import translator
+from vcam.types import Basis, Safe
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+ENGLISH = translator(Language.ENGLISH)
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    desktop = DesktopSettings(language=Language.ENGLISH, theme=Theme.LIGHT, tour_seen=True)
+    made = Bench(Settings(run=RunSettings(mode=MODE, camera=CAMERAS[0]), desktop=desktop))
+    with made.daemon:
+        yield made
+
+
+@pytest.fixture
+def window(bench):
+    made = PanelWindow(bench.daemon, ENGLISH)
+    made.show()
+    wait(lambda: made.live.faces.count() == 3)
+    yield made
+    made.dispose()
+
+
+def wait(condition):
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        QTest.qWait(10)
+
+
+def click(button):
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_the_switch_turns_the_swap_off_and_on(bench, window):
+    click(window.live.switch)
+    bench.output.wait_for(RAW_GREY)
+    wait(lambda: not bench.daemon.state.enabled)
+    QTest.keyClick(window.live.switch, Qt.Key.Key_Space)
+    bench.output.wait_for(colour_of("ana"))
+
+
+def test_a_face_is_worn_by_click_and_by_key(bench, window):
+    faces = window.live.faces
+    QTest.mouseClick(faces.viewport(), Qt.MouseButton.LeftButton, pos=faces.visualItemRect(faces.item(1)).center())
+    bench.output.wait_for(colour_of("ben"))
+    QTest.keyClick(faces, Qt.Key.Key_Right)
+    QTest.keyClick(faces, Qt.Key.Key_Return)
+    bench.output.wait_for(colour_of("zoe"))
+
+
+def test_every_control_of_the_settings_changes_what_it_names(bench, window):
+    window.open_page(2)
+    page, daemon = window.settings, bench.daemon
+    page.camera.setCurrentIndex(page.camera.findData("Desk camera"))
+    page.camera.activated.emit(page.camera.currentIndex())
+    wait_for_state(daemon, lambda state: state.camera == "Desk camera")
+    page.preset.press("light")
+    wait_for_state(daemon, lambda state: state.size == "640x360" and state.preset == "light")
+    page.safe.press(Safe.HOLD_CARD)
+    wait_for_state(daemon, lambda state: state.safe is Safe.HOLD_CARD)
+    click(page.more_button)
+    assert page.more.isVisible()
+    page.engine.press(Engine.MESH)
+    wait_for_state(daemon, lambda state: state.engine is Engine.MESH)
+    page.size_choice.setCurrentText("640x480")
+    page.size_choice.activated.emit(page.size_choice.currentIndex())
+    wait_for_state(daemon, lambda state: state.size == "640x480" and state.preset == "")
+    page.rate.activated.emit(0)
+    wait_for_state(daemon, lambda state: state.fps == 15)
+    page.threads.setValue(3)
+    page.threads.sliderReleased.emit()
+    assert daemon.settings.run.pipeline.threads == 3
+    wait_for_state(daemon, lambda state: "Desk camera" in state.camera_in_use)
+    wait(lambda: "Desk camera" in page.given.text())
+
+
+def test_autostart_is_a_checkbox(bench, window, tmp_path):
+    window.open_page(2)
+    box = window.settings.autostart
+    file = tmp_path / "config" / "autostart" / "facewarp-cam.desktop"
+    box.click()
+    assert "Exec=" in file.read_text()
+    box.click()
+    assert not file.exists()
+
+
+def test_a_dropped_photo_becomes_a_face(bench, window, tmp_path, monkeypatch):
+    photo = tmp_path / "Mia.png"
+    photo.write_bytes(b"photo")
+    agreed = []
+
+    def agree(dialog):  # the dialog is tested by itself below
+        agreed.append(dialog)
+        dialog.choices[Basis.SELF].setChecked(True)
+        return ConsentDialog.DialogCode.Accepted
+
+    monkeypatch.setattr(ConsentDialog, "exec", agree)
+    window.open_page(1)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(photo))])
+    drop = QDropEvent(
+        QPointF(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    window.faces.dropEvent(drop)
+    wait(lambda: bench.daemon.state.face == "mia")
+    assert bench.faces.added == [(b"photo", "Mia", Basis.SELF, "")]
+    assert photo.exists()
+
+
+def test_a_pasted_picture_leaves_no_file_behind(bench, window, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    picture = QImage(8, 8, QImage.Format.Format_RGB888)
+    picture.fill(Qt.GlobalColor.red)
+    data = QMimeData()
+    data.setImageData(picture)
+    monkeypatch.setattr(ConsentDialog, "exec", lambda dialog: ConsentDialog.DialogCode.Rejected)
+    window.faces._add_mime(data)
+    assert list(tmp_path.glob("facewarp-*")) == []
+
+
+def test_a_photo_that_cannot_be_used_is_told(bench, window, tmp_path):
+    photo = tmp_path / "empty.png"
+    photo.touch()
+    window.faces.add([photo], Answer("Mia", Basis.SELF, ""))
+    wait(lambda: "empty.png is empty" in window.message.text())
+    assert window.message.isVisible()
+
+
+def test_no_face_is_added_without_a_complete_consent(window):
+    dialog = ConsentDialog(window.faces, "Mia", ENGLISH)
+    ok = dialog.buttons.button(QDialogButtonBox.StandardButton.Ok)
+    assert not ok.isEnabled()
+    dialog.choices[Basis.SELF].setChecked(True)
+    assert ok.isEnabled()
+    dialog.choices[Basis.WRITTEN].setChecked(True)
+    assert not ok.isEnabled()
+    dialog.note.setText("Mia Muster, letter of 3 May")
+    assert ok.isEnabled()
+    assert dialog.answer() == Answer("Mia", Basis.WRITTEN, "Mia Muster, letter of 3 May")
+    dialog.name.clear()
+    assert not ok.isEnabled()
+
+
+def test_an_error_in_a_slot_is_told_and_the_camera_goes_on(bench, window, caplog):
+    def broken(_state):
+        raise ZeroDivisionError
+
+    window.live.view._buttons["before"].clicked.connect(broken)
+    window.live.view.press("before")
+    wait(lambda: "did not work" in window.message.text())
+    bench.output.wait_for(colour_of("ana"))
+    assert "a slot failed" in caplog.text
+
+
+def test_the_preview_costs_nothing_while_hidden(bench, window):
+    assert bench.daemon.runner.preview is not None
+    wait(lambda: window._feed.after is not None)
+    window.open_page(2)
+    assert bench.daemon.runner.preview is None
+    window.open_page(0)
+    assert bench.daemon.runner.preview is not None
+    window.hide()
+    assert bench.daemon.runner.preview is None
+
+
+def test_the_three_views():
+    before, after = np.full((720, 1280, 3), 10, np.uint8), np.full((720, 1280, 3), 99, np.uint8)
+    assert compose(before, after, View.BEFORE).shape == (360, 640, 3)
+    assert compose(before, after, View.AFTER)[0, 0, 0] == 99
+    split = compose(before, after, View.SPLIT)
+    assert (split[0, 0, 0], split[0, 639, 0]) == (10, 99)
+    assert compose(None, after, View.SPLIT)[0, 0, 0] == 99
+    assert compose(None, None, View.BEFORE) is None
+
+
+def test_the_tour_goes_forward_and_ends(bench, window):
+    window.open_page(4)
+    tour = window.tour
+    for step in range(4):
+        assert tour.steps.currentIndex() == step
+        click(tour.forward)
+    assert bench.daemon.settings.desktop.tour_seen
+    assert tour.steps.currentIndex() == 0
+
+
+def test_the_times_are_shown(bench, window):
+    bench.output.wait_for(colour_of("ana"))
+    window.open_page(3)
+    wait(lambda: len(window.speed.graph.values) > 0)
+    assert "pictures a second" in window.speed.rates.text()
+
+
+def test_pages_can_be_reached_by_keys(window):
+    window.activateWindow()
+    assert QTest.qWaitForWindowActive(window)
+    for number in range(6):
+        QTest.keyClick(window, Qt.Key(Qt.Key.Key_1 + number), Qt.KeyboardModifier.ControlModifier)
+        assert window.stack.currentIndex() == number
+
+
+def test_every_control_has_a_name_for_screen_readers(window):
+    nameless = [
+        control
+        for kind in (QAbstractButton, QComboBox, QSlider, QListWidget, QLineEdit)
+        for control in window.findChildren(kind)
+        if not (control.accessibleName() or getattr(control, "text", str)()) and control.objectName()[:3] != "qt_"
+    ]
+    assert nameless == []
+
+
+def test_themes():
+    assert colours(Theme.LIGHT) is LIGHT
+    assert colours(Theme.DARK) is DARK
+    assert LIGHT.accent in style_sheet(LIGHT)

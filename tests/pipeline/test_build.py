@@ -1,0 +1,112 @@
+"""The pipelines that are built, on the clip of nobody: every swapped picture is marked, no other is."""
+
+import numpy as np
+import pytest
+
+from vcam.catalogue import built_in_faces, find_clip, find_models_folder
+from vcam.config import Engine, PipelineSettings
+from vcam.errors import BadSettings, ModelCorrupt, NoFace
+from vcam.imaging import privacy_blur
+from vcam.pipeline.build import Engines, check_models
+from vcam.pipeline.enrol import built_in_source, read_source
+from vcam.pipeline.process import process
+from vcam.types import Basis, Control, Frame, Work
+from vcam.video.files import read_video
+
+
+@pytest.fixture(scope="module")
+def frames():
+    found = []
+    for frame, time_s in read_video(find_clip()):
+        found.append(Frame(frame.image, frame.index, time_s))
+        if len(found) == 8:
+            return found
+    return found
+
+
+@pytest.fixture(scope="module")
+def source():
+    return built_in_source(built_in_faces()[0])
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_a_swap_changes_the_face_and_nothing_else(engine, frames, source):
+    pipeline = Engines(PipelineSettings(engine, mark=False)).build()
+    for frame in frames:
+        before = frame.image.copy()
+        work = Work(frame, Control(True, source), frame.image)
+        image = process(pipeline, work)
+        assert np.array_equal(frame.image, before)
+        changed = np.abs(image.astype(int) - before).max(2) > 0
+        rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+        left, top, right, bottom = work.faces[0].box
+        reach = 0.6 * (bottom - top)
+        assert left - reach <= columns[0] <= columns[-1] <= right + reach
+        assert top - reach <= rows[0] <= rows[-1] <= bottom + reach
+        assert changed.mean() > 0.01
+
+
+def test_the_mark_changes_little_and_everywhere(frames, source):
+    control = Control(True, source)
+    plain, marked = (
+        [process(pipeline, Work(frame, control, frame.image)) for frame in frames]
+        for pipeline in (Engines(PipelineSettings(mark=on)).build() for on in (False, True))
+    )
+    for without, with_mark in zip(plain, marked, strict=True):
+        difference = np.abs(with_mark.astype(int) - without)
+        assert 0 < difference.max() <= 6
+        assert (difference.max(2) > 0).mean() > 0.2
+
+
+def test_a_switch_of_source_falls_between_two_frames(frames):
+    first, second = (built_in_source(face) for face in built_in_faces()[:2])
+    pipeline = Engines(PipelineSettings()).build()
+    pictures = [
+        process(pipeline, Work(frame, Control(True, source), frame.image))
+        for frame, source in zip(frames, [first, first, second, first, second, second, first, first], strict=True)
+    ]
+    assert all(picture.shape == frames[0].image.shape for picture in pictures)
+
+
+def test_no_face_is_told(source):
+    pipeline = Engines(PipelineSettings()).build()
+    blank = Frame(np.full((360, 640, 3), 90, np.uint8), 0, 0.0)
+    with pytest.raises(NoFace):
+        process(pipeline, Work(blank, Control(True, source), blank.image))
+
+
+def test_the_users_face_is_not_found_in_a_blurred_frame(frames, source):
+    pipeline = Engines(PipelineSettings()).build()
+    blurred = Frame(privacy_blur(frames[0].image), 0, 0.0)
+    with pytest.raises(NoFace):
+        process(pipeline, Work(blurred, Control(True, source), blurred.image))
+
+
+def test_five_faces_and_a_4k_frame(frames, source):
+    head = frames[0].image[60:660, 380:900]
+    crowd = np.full((2160, 3840, 3), 120, np.uint8)
+    for place in range(5):
+        crowd[200 : 200 + 600, 100 + place * 720 : 100 + place * 720 + 520] = head
+    work = Work(Frame(crowd, 0, 0.0), Control(True, source), crowd)
+    image = process(Engines(PipelineSettings(mark=False)).build(), work)
+    changed = np.flatnonzero((image != crowd).any((0, 2)))
+    assert changed[-1] - changed[0] < 720, "only one of the five is the user"
+
+
+def test_every_model_is_checked_before_the_start(tmp_path):
+    check_models(PipelineSettings())
+    (tmp_path / "pack.json").write_text("{")
+    with pytest.raises(ModelCorrupt):
+        check_models(PipelineSettings(models=tmp_path))
+
+
+def test_built_in_faces_are_nobody(source):
+    assert source.consent.basis is Basis.SYNTHETIC
+    said = []
+    names = [face.name for face in built_in_faces()]
+    assert len(names) >= 12
+    assert read_source(names[3].upper(), find_models_folder(), said.append).name == names[3]
+    assert read_source(None, find_models_folder(), said.append).name == names[0]
+    assert not said
+    with pytest.raises(BadSettings, match=names[0]):
+        read_source("Nobody Of That Name", find_models_folder(), said.append)

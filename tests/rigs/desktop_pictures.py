@@ -1,0 +1,105 @@
+"""Pictures of every page of the panel, light and dark, and of the tray's menu, with the real program and nobody's face.
+
+Usage: desktop_pictures.py FOLDER; needs the tools of packages-desktop.txt. The camera is the clip of nobody that comes
+with the program, or the drawn scene.
+"""
+
+# ruff: noqa: E402 - Qt must know its platform before it is imported
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "rigs")]
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from desktop_session import DesktopSession, until
+from PIL import Image
+from PySide6.QtTest import QTest
+
+from vcam.catalogue import find_models_folder
+from vcam.config import DesktopSettings, Language, RunSettings, Settings, Theme
+from vcam.daemon.assemble import assemble
+from vcam.desktop.panel.preview import PERIOD_MS
+from vcam.desktop.panel.window import PanelWindow
+from vcam.desktop.translate import translator
+from vcam.types import Shown
+
+PAGES = ("live", "faces", "camera", "speed", "tour", "about")
+FIRST_SWAP_MS, SETTLE_MS, CHECK_MS = 60_000, 1500, 8000
+
+
+def camera():
+    """The clip of nobody, or the drawn scene."""
+    clip = find_models_folder() / "actor.mp4"
+    return str(clip) if clip.is_file() else "synthetic"
+
+
+def photograph_panel(folder, theme, language):
+    """Every page, as PNG files named by page and theme."""
+    desktop = DesktopSettings(theme=theme, language=language, tour_seen=True)
+    settings = Settings(run=RunSettings(camera=camera(), output="null"), desktop=desktop)
+    with assemble(settings, folder / "settings.toml") as daemon:
+        window = PanelWindow(daemon, translator(language))
+        window.show()
+        for number, page in enumerate(PAGES):
+            window.open_page(number)
+            if page == "live":
+                window.live.view.press("split")
+            if page == "tour":
+                for _ in range(3):
+                    window.tour.forward.click()
+            if page == "about":
+                window.check.check()
+                QTest.qWait(CHECK_MS)
+            QTest.qWait(SETTLE_MS * (4 if page == "speed" else 1))
+            if page == "live":
+                wait_for_swap(daemon)
+            window.grab().save(str(folder / f"{page}-{theme}-{language}.png"))
+        window.dispose()
+
+
+def wait_for_swap(daemon):
+    """Until a swapped picture is on the screen, or it takes too long."""
+    waited_ms = 0
+    while daemon.runner.shown is not Shown.SWAPPED and waited_ms < FIRST_SWAP_MS:
+        QTest.qWait(20)
+        waited_ms += 20
+    QTest.qWait(PERIOD_MS + 20)
+
+
+def photograph_menu(folder):
+    """The open tray menu with the faces, cut out of a screen with a StatusNotifier tray."""
+    with tempfile.TemporaryDirectory() as home, DesktopSession(Path(home), size="640x480") as session:
+        session.start_tray("xfce4-panel")
+        flags = ("--camera", camera(), "--output", "null", "--tray", "qt", "--language", "en")
+        session.start(sys.executable, "-m", "vcam", *flags, cwd=ROOT)
+        until(lambda: session.facewarp("status")[0] == 0, "the program")
+        until(lambda: (session.click(16, 16, 3), session.popups())[1], "the menu", 60)
+        x, y, _, height = session.popups()[0]
+        session.ask("xdotool", "mousemove", str(x + 40), str(int(y + height * 0.245)))
+        until(lambda: len(session.popups()) == 2, "the faces")
+        session.screenshot(folder / "menu.png")
+
+
+def make_small(path):
+    """256 colours are enough for a page, and a third of the bytes."""
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(256)
+    small.save(path, optimize=True)
+
+
+def main(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for theme, language in ((Theme.LIGHT, Language.ENGLISH), (Theme.DARK, Language.GERMAN)):
+        photograph_panel(folder, theme, language)
+    photograph_menu(folder)
+    (folder / "settings.toml").unlink(missing_ok=True)
+    for path in folder.glob("*.png"):
+        make_small(path)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

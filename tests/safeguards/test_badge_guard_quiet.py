@@ -1,0 +1,111 @@
+import logging
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from vcam.safeguards.badge import Badge, BadgeMode
+from vcam.safeguards.guard import Guard, guard_state
+from vcam.safeguards.quiet import QuietFormatter, without_file_names
+
+
+@pytest.mark.parametrize(
+    ("mode", "seconds", "due"),
+    [
+        (BadgeMode.OFF, 0.0, False),
+        (BadgeMode.FIRST, 4.9, True),
+        (BadgeMode.FIRST, 5.1, False),
+        (BadgeMode.ALWAYS, 1e6, True),
+    ],
+)
+def test_when_the_badge_is_due(mode, seconds, due):
+    assert Badge(mode).shows(seconds) is due
+
+
+@pytest.mark.parametrize("size_wh", [(640, 360), (1280, 720), (320, 240), (720, 1280)])
+@pytest.mark.parametrize("face", [(0, 0.5, 0.6, 1), (0.4, 0.5, 1, 1), (0.2, 0.1, 0.8, 0.85), None])
+def test_the_badge_keeps_off_the_face(size_wh, face):
+    width, height = size_wh
+    image = np.full((height, width, 3), 120, np.uint8)
+    box = None if face is None else np.array(face, np.float32) * [width, height, width, height]
+    Badge(BadgeMode.ALWAYS).draw(image, box)
+    changed = (image != 120).any(2)
+    assert changed.any()
+    if box is not None:
+        x1, y1, x2, y2 = (int(v) for v in box)
+        assert not changed[y1:y2, x1:x2].any()
+    rows = np.flatnonzero(changed.any(1))
+    assert len(rows) >= 24  # letters of half that height can be read at 360p
+    assert int(image.max()) >= 250
+
+
+def test_the_badge_stays_in_its_corner():
+    badge, images = Badge(BadgeMode.ALWAYS), [np.full((360, 640, 3), 120, np.uint8) for _ in range(3)]
+    badge.draw(images[0], np.array([0, 180, 320, 360], np.float32))
+    badge.draw(images[1], np.array([200, 0, 400, 200], np.float32))
+    badge.draw(images[2], None)
+    np.testing.assert_array_equal(images[0], images[2])
+    np.testing.assert_array_equal(images[1], images[2])
+
+
+def test_without_a_guard_that_is_said():
+    assert guard_state(None) == "no content guard is installed"
+
+
+class Judge:
+    """Gives the answers in turn; tells when all were taken."""
+
+    def __init__(self, answers):
+        self.answers, self.done = list(answers), threading.Event()
+
+    def __call__(self, image):
+        answer = self.answers.pop(0)
+        if not self.answers:
+            self.done.set()
+        if answer is None:
+            raise RuntimeError("the model fell over")
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("answers", "stops"),
+    [((0.9, 0.95), True), ((0.9, 0.1, 0.9), True), ((0.9, 0.1, 0.1, 0.9), False), ((None, 0.9), False)],
+)
+def test_two_hits_of_three_stop_the_swap(answers, stops):
+    judge, stopped = Judge(answers), threading.Event()
+    with Guard(judge, stopped.set, period_s=0.0) as guard:
+        while not judge.done.wait(0.001):
+            guard.see(np.zeros((4, 4, 3), np.uint8))
+    assert stopped.is_set() is stops
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("cannot read '/home/zoe/My Photos/zoe bell.jpg' now", "zoe"),
+        ("/home/zoe/photo.png is damaged", "zoe"),
+        (r"C:\Users\Zoe\face.webp is damaged", "Zoe"),
+        ("zoe.jpg is empty; give another photo", "zoe"),
+        ('"Zoe Bell.mp4" has no pictures', "Zoe"),
+        ("~/pictures/zoe", "zoe"),
+    ],
+)
+def test_logs_hold_no_file_names(text, hidden):
+    assert hidden not in without_file_names(text)
+    assert "<file>" in without_file_names(text)
+
+
+@pytest.mark.parametrize("text", ["swap stage 4.2 ms", "face 3f9a added with 2 photos", "sent 30 frames, 2 dropped"])
+def test_other_lines_stay_readable(text):
+    assert without_file_names(text).split()[0] == text.split()[0]
+
+
+def test_tracebacks_are_cleaned_too():
+    try:
+        raise OSError("/home/zoe/x.png cannot be read")
+    except OSError:
+        record = logging.LogRecord("vcam", logging.ERROR, "somewhere", 1, "failed", None, sys.exc_info())
+    text = QuietFormatter().format(record)
+    assert "zoe" not in text
+    assert "OSError" in text

@@ -1,0 +1,45 @@
+"""Masks in the crop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from draw_faces import face_landmarks
+from vcam.swap.mask import BORDER_FEATHER, combine_masks, face_hull_mask
+from vcam.topology import EYES, LIPS, NOSE, OVAL
+
+
+@pytest.mark.parametrize("size", [128, 256])
+def test_hull_mask_is_full_inside_and_empty_outside(size: int) -> None:
+    landmarks = face_landmarks(size)
+    mask = face_hull_mask(landmarks, size)
+    inner = np.round(landmarks[np.concatenate([EYES, LIPS, NOSE])]).astype(int)
+    assert (mask[inner[:, 1], inner[:, 0]] > 0.95).all()
+    middle = landmarks[OVAL].mean(0)
+    outer = np.round(middle + (landmarks[OVAL] - middle) * 1.08).astype(int)
+    outer = outer[(outer >= 0).all(1) & (outer < size).all(1)]
+    assert (mask[outer[:, 1], outer[:, 0]] < 0.02).all()
+    assert (mask.min(), mask.max()) == (0.0, 1.0)
+
+
+def test_hull_mask_has_no_steps() -> None:
+    mask = face_hull_mask(face_landmarks(256), 256)
+    assert np.abs(np.diff(mask, axis=0)).max() < 0.12
+    assert np.abs(np.diff(mask, axis=1)).max() < 0.12
+
+
+@pytest.mark.parametrize("shift", [(0, 90), (0, -120), (100, 0), (-400, 0), (1e6, 1e6)])
+def test_crop_border_never_shows(shift: tuple[float, float]) -> None:
+    landmarks = face_landmarks(256) + np.array(shift, np.float32)
+    mask = face_hull_mask(landmarks, 256)
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    assert border.max() == 0.0
+    just_inside = round(BORDER_FEATHER * 256 / 4)
+    assert mask[just_inside].max() < 0.3
+
+
+def test_combined_by_minimum() -> None:
+    a, b = np.full((4, 4), 0.7, np.float32), np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)
+    np.testing.assert_array_equal(combine_masks(a, None, b), np.minimum(a, b))
+    assert combine_masks(a) is not a

@@ -1,0 +1,331 @@
+"""The generator's training: shapes, losses, the batch of a step, exact resume, and what goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.train
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+import onnxruntime as ort  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+from vcam import topology as topo  # noqa: E402
+from vcam.errors import BadInput, VcamError  # noqa: E402
+from vcam.training import data, packed, require_torch  # noqa: E402
+from vcam.training.export import generator_graphs, store_half  # noqa: E402
+from vcam.training.generator import GeneratorSettings, gather, make_batch  # noqa: E402
+from vcam.training.identity_space import lift, lift_matrix  # noqa: E402
+from vcam.training.loop import Plan, load_mean, train  # noqa: E402
+from vcam.training.losses import (  # noqa: E402
+    composite,
+    embedder_grid,
+    identity_loss,
+    light_loss,
+    masked_l1,
+    reconstruction_loss,
+    texture_loss,
+)
+from vcam.training.networks import TINY, AeiNet, AeiNetSettings  # noqa: E402
+from vcam.training.pairs import head_pose, pseudo_input, thin_plate_field  # noqa: E402
+from vcam.training.teachers import Teacher  # noqa: E402
+
+
+def unit(*shape: int, seed: int = 0) -> np.ndarray:
+    vectors = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def face_landmarks() -> np.ndarray:
+    """A face-like set of 157 points in a 128 px crop: ellipses where the groups lie."""
+    points = np.zeros((topo.COUNT, 3), np.float32)
+    places = [
+        (topo.OVAL, (64, 66), (36, 46)),
+        (topo.LIPS_OUTER, (64, 94), (14, 6)),
+        (topo.LIPS_INNER, (64, 94), (10, 2)),
+        (topo.EYE_LEFT, (48, 60), (7, 3)),
+        (topo.EYE_RIGHT, (80, 60), (7, 3)),
+        (topo.BROW_LEFT, (48, 50), (9, 2)),
+        (topo.BROW_RIGHT, (80, 50), (9, 2)),
+        (topo.NOSE, (64, 74), (7, 9)),
+        (topo.CHEEKS, (64, 80), (26, 12)),
+    ]
+    for span, centre, radii in places:
+        angle = np.linspace(0, 2 * np.pi, len(span), endpoint=False)
+        points[span, :2] = np.stack([np.sin(angle), -np.cos(angle)], 1) * radii + centre
+        points[span, 2] = -np.cos(angle) * 3
+    return points
+
+
+@pytest.fixture
+def faces() -> data.Faces:
+    """Twelve drawn faces of six people."""
+    count = 12
+    rng = np.random.default_rng(1)
+    mesh = np.zeros((count, data.MESH_POINTS, 3), np.float32)
+    mesh[:, list(topo.MESH)] = face_landmarks() + rng.normal(0, 0.4, (count, topo.COUNT, 3))
+    points5 = np.stack([topo.landmarks5_from(m[:, :2]) for m in mesh[:, list(topo.MESH)]])
+    return data.Faces(
+        images=rng.integers(0, 255, (count, 128, 128, 3), dtype=np.uint8),
+        crops112=np.empty(0, np.uint8),
+        mesh=mesh,
+        embeddings=rng.normal(0, 1, (count, 128)).astype(np.float32),
+        points5=points5,
+        coverage=np.ones(count, np.float32),
+        identity=np.array([f"person{i // 2}" for i in range(count)]),
+        split=np.array(["val"] * 2 + ["train"] * (count - 2)),
+        set=np.array(["generated"] * count),
+        file=np.array([f"faces/generated/{i}.png" for i in range(count)]),
+    )
+
+
+def test_the_lift_keeps_every_cosine() -> None:
+    a, b = unit(5, 128), unit(5, 128, seed=1)
+    np.testing.assert_allclose((lift(a) * lift(b)).sum(1), (a * b).sum(1), atol=1e-5)
+    np.testing.assert_allclose(lift_matrix().T @ lift_matrix(), np.eye(128), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_the_net_gives_colour_and_mask_of_the_targets_size(size: int) -> None:
+    net = AeiNet(TINY)
+    colour, logit = net(torch.zeros(2, 3, size, size), torch.from_numpy(unit(2, 512)))
+    assert colour.shape == (2, 3, size, size)
+    assert logit.shape == (2, 1, size, size)
+    assert float(colour.detach().abs().max()) <= 1
+
+
+def test_the_shipped_size_is_the_one_promised() -> None:
+    settings = AeiNetSettings()
+    assert all(c % 16 == 0 for c in settings.channels)
+    parameters = sum(p.numel() for p in AeiNet(settings).parameters())
+    assert 4e6 < parameters < 5e6
+
+
+def test_the_head_starts_without_a_lattice() -> None:
+    head = AeiNet(TINY).generator.head
+    colour, _ = head(torch.ones(1, 16, 8, 8))
+    inner = colour[..., 8:-8, 8:-8].detach()
+    assert float(inner.std(dim=(2, 3)).max()) < 1e-6
+
+
+def test_losses_vanish_for_the_right_answer_and_grow_with_the_error() -> None:
+    answer = torch.rand(2, 3, 128, 128) * 2 - 1
+    area, detail = torch.ones(2, 1, 128, 128), torch.zeros(2, 1, 128, 128)
+    assert float(reconstruction_loss(answer, answer, area, detail)) == 0
+    small, large = (float(reconstruction_loss(answer + e, answer, area, detail)) for e in (0.1, 0.2))
+    assert 0 < small < large
+    assert float(light_loss(answer, answer)) == 0
+    everywhere = torch.ones(2, 1, 128, 128)
+    assert float(texture_loss(answer, answer.roll(1, 3), everywhere)) < float(
+        texture_loss(answer * 0.5, answer, everywhere)
+    )
+    assert float(masked_l1(answer, answer + 1, torch.zeros(2, 1, 128, 128))) == 0
+    same = torch.from_numpy(unit(3, 128))
+    assert float(identity_loss(same, same)) == pytest.approx(0, abs=1e-6)
+    assert float(identity_loss(same, -same)) == pytest.approx(2, abs=1e-6)
+
+
+def test_the_composite_is_the_target_outside_the_area() -> None:
+    colour, target = torch.ones(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)
+    area = torch.zeros(1, 1, 8, 8)
+    area[..., :4] = 1
+    pictures = composite(colour, target, area)
+    assert float(pictures[..., :4].min()) == 1
+    assert float(pictures[..., 4:].max()) == 0
+
+
+def test_the_embedder_grid_of_the_identity_samples_the_same_pixels() -> None:
+    image = torch.rand(1, 3, 128, 128)
+    grid = embedder_grid(torch.tensor([[[1.0, 0, 5], [0, 1, 7]]]))
+    crop = torch.nn.functional.grid_sample(image, grid, align_corners=False)
+    torch.testing.assert_close(crop, image[..., 7:119, 5:117], atol=1e-4, rtol=0)
+
+
+def test_a_warp_of_equal_points_is_no_warp() -> None:
+    points = face_landmarks()[:, :2]
+    field = thin_plate_field(points[::2], points[::2])
+    rows, columns = np.mgrid[0:128, 0:128]
+    assert np.abs(field - np.stack([columns, rows], -1))[4:-8, 4:-8].max() < 0.5
+
+
+def test_a_pseudo_input_differs_in_the_face_only() -> None:
+    rng = np.random.default_rng(0)
+    answer, donor = (rng.integers(0, 255, (128, 128, 3), dtype=np.uint8) for _ in range(2))
+    points = face_landmarks()[:, :2]
+    made = pseudo_input(answer, points, donor, points, rng)
+    assert np.abs(made[60:90, 50:80].astype(int) - answer[60:90, 50:80]).mean() > 10
+    assert np.array_equal(made[:, :8], answer[:, :8])
+
+
+def test_head_pose_finds_a_turn() -> None:
+    flat = face_landmarks()
+    flat[:, 2] = ((flat[:, 0] - 64) ** 2 + (flat[:, 1] - 64) ** 2) / 60  # depth, so that turns differ from stretching
+    turns = np.radians([-10.0, 0, 10])
+    turned = np.stack(
+        [(flat - 64) @ np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]]) for a in turns]
+    ).astype(np.float32)
+    yaw = head_pose(turned)[:, 0]
+    assert np.abs(np.diff(yaw)).tolist() == pytest.approx([10, 10], abs=1)
+
+
+def test_the_batch_of_a_step_is_always_the_same(faces: data.Faces) -> None:
+    pool = gather(faces)
+    settings = GeneratorSettings(batch=4, reverse_only_steps=1, candidates=8)
+    first, again, other = (make_batch(pool, settings, step) for step in (3, 3, 4))
+    assert torch.equal(first.targets, again.targets)
+    assert not torch.equal(first.targets, other.targets)
+    assert make_batch(pool, settings, 0).reverse == 4
+    assert first.reverse == 2
+    assert torch.equal(first.targets[2:], first.answers[2:])
+
+
+def test_held_back_people_are_never_trained_on(faces: data.Faces) -> None:
+    pool = gather(faces)
+    for rows in (pool.answers, pool.targets, pool.sources):
+        assert (faces.split[rows] == "train").all()
+
+
+def tiny_run(steps: int) -> tuple[Callable[[int], torch.Tensor], Callable[..., dict[str, torch.Tensor]], Plan]:
+    def batch(step: int) -> torch.Tensor:
+        return torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(step)) * 2 - 1
+
+    def losses(net: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        colour, logit = net(x, torch.from_numpy(unit(2, 512)))
+        return {"colour": (colour - x).abs().mean(), "mask": logit.square().mean()}
+
+    return batch, losses, Plan(steps=steps, decay_from=1.0, warm_up=1)
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+
+    def run(steps: int, out: Path, resume: bool) -> torch.nn.Module:
+        torch.manual_seed(0)
+        batch, losses, plan = tiny_run(steps)
+        return train(AeiNet(TINY), batch, losses, plan, out, resume=resume)
+
+    whole = run(6, tmp_path / "whole", resume=False)
+    run(3, tmp_path / "parts", resume=False)
+    resumed = run(6, tmp_path / "parts", resume=True)
+    for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    batch, losses, plan = tiny_run(1)
+    train(AeiNet(TINY), batch, losses, plan, tmp_path)
+    with pytest.raises(VcamError, match="another architecture"):
+        load_mean(tmp_path / "checkpoint.pt", AeiNet(replace(TINY, identity_channels=32)))
+
+
+def test_the_exported_graphs_agree_with_torch() -> None:
+    torch.manual_seed(0)
+    net = AeiNet(TINY).eval()
+    graphs = generator_graphs(net, size=64)
+    target, embedding = np.random.default_rng(0).uniform(-1, 1, (1, 3, 64, 64)).astype(np.float32), unit(1, 512)
+    with torch.no_grad():
+        colour, logit = net(torch.from_numpy(target), torch.from_numpy(embedding))
+    for tolerance, form in ((1e-4, lambda graph: graph), (5e-3, store_half)):
+        identity, generator = (
+            ort.InferenceSession(form(graphs[name]).SerializeToString()) for name in ("identity", "generator")
+        )
+        (style,) = identity.run(["style"], {"embedding": embedding})
+        swap, mask = generator.run(["swap", "mask"], {"target": target, "style": style})
+        np.testing.assert_allclose(swap, colour.numpy(), atol=tolerance)
+        np.testing.assert_allclose(mask, torch.sigmoid(logit).numpy(), atol=tolerance)
+
+
+def test_the_frame_graph_holds_no_identity_layer() -> None:
+    graph = generator_graphs(AeiNet(TINY).eval(), size=64)["generator"].graph
+    assert not [node for node in graph.node if node.op_type in ("Gemm", "MatMul")]
+
+
+def test_a_teacher_runs_as_its_onnx_file_does(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def constant(name: str, *shape: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(rng.uniform(0.5, 1.5, shape).astype(np.float32), name)
+
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], kernel_shape=[3, 3], pads=[0, 0, 1, 1], strides=[2, 2]),
+        helper.make_node("BatchNormalization", ["a", "g", "b", "m", "v"], ["c"]),
+        helper.make_node("PRelu", ["c", "s"], ["d"]),
+        helper.make_node("Add", ["d", "c"], ["y"]),
+    ]
+    weights = [constant("w", 4, 3, 3, 3), *(constant(n, 4) for n in "gbmv"), constant("s", 4, 1, 1)]
+    value = helper.make_tensor_value_info
+    shapes = value("x", TensorProto.FLOAT, [1, 3, 8, 8]), value("y", TensorProto.FLOAT, [1, 4, 4, 4])
+    graph = helper.make_graph(nodes, "toy", [shapes[0]], [shapes[1]], weights)
+    path = tmp_path / "toy.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    x = rng.normal(0, 1, (1, 3, 8, 8)).astype(np.float32)
+    expected = ort.InferenceSession(path).run(None, {"x": x})[0]
+    found, features = Teacher(path)(torch.from_numpy(x), ("y",))
+    np.testing.assert_allclose(found.numpy(), expected.ravel()[None], rtol=1e-4, atol=1e-4)
+    assert features[0].shape == (1, 4, 4, 4)
+
+
+def test_a_packed_cache_comes_back(tmp_path: Path, faces: data.Faces) -> None:
+    smooth = np.linspace(0, 255, 128).astype(np.uint8)
+    arrays = {name: getattr(faces, name) for name in data.ARRAYS}
+    arrays["images"] = np.tile(smooth[None, None, :, None], (len(faces), 128, 1, 3))
+    arrays["crops112"] = np.zeros((len(faces), 0), np.uint8)
+    rows = [
+        data.Picture(f, s, i, p, 1.0, np.zeros((5, 2)))
+        for f, s, i, p in zip(faces.file, faces.set, faces.identity, faces.split, strict=True)
+    ]
+    data.publish(tmp_path / "cache", "generated", arrays, rows)
+    assert packed.pack(tmp_path / "cache", tmp_path / "faces.npz") == len(faces)
+    packed.unpack(tmp_path / "faces.npz", tmp_path / "back")
+    back = data.load_faces(tmp_path / "back", data.SETS)
+    assert back.identity.tolist() == faces.identity.tolist()
+    assert np.abs(back.images.astype(int) - arrays["images"]).mean() < 3
+    points = list(topo.MESH)
+    assert np.abs(back.mesh[:, points] - faces.mesh[:, points]).max() <= 0.26
+    assert (data.unit_embeddings(back.embeddings) * data.unit_embeddings(faces.embeddings)).sum(1).min() > 0.999
+    assert packed.pack(tmp_path / "cache", tmp_path / "few.npz", limit_bytes=5000) < len(faces)
+
+
+def test_a_file_that_is_no_pack_is_named(tmp_path: Path) -> None:
+    (tmp_path / "faces.npz").write_bytes(b"something else")
+    with pytest.raises(BadInput, match="not a packed cache"):
+        packed.unpack(tmp_path / "faces.npz", tmp_path / "back")
+
+
+def test_a_folder_without_an_index_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"index\.csv is missing"):
+        data.read_index(tmp_path)
+
+
+def test_an_empty_cache_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no set of faces is cached"):
+        data.load_faces(tmp_path, data.SETS)
+
+
+def test_an_unreadable_picture_gives_no_cut(tmp_path: Path) -> None:
+    (tmp_path / "broken.webp").write_bytes(b"not a picture")
+    picture = data.Picture("broken.webp", "lfw", "somebody", "train", 1.0, np.full((5, 2), 0.5))
+    assert data._cut(picture, tmp_path) is None
+
+
+def test_a_damaged_index_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "faces").mkdir()
+    with (tmp_path / "faces" / "index.csv").open("w", newline="") as lines:
+        csv.writer(lines).writerows([["file", "set"], ["a.webp", "lfw"]])
+    with pytest.raises(BadInput, match="cannot be read as an index"):
+        data.read_index(tmp_path)
+
+
+def test_without_torch_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(BadInput, match=r"facewarp-cam\[train\]"):
+        require_torch()

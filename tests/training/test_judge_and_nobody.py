@@ -1,0 +1,105 @@
+"""What measuring and the made-up people rest on: the fixed pairs, the lattice's measure, identities of nobody."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.train
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from vcam.errors import BadInput  # noqa: E402
+from vcam.training import judge, nobody  # noqa: E402
+from vcam.training.networks import TINY, AeiNet  # noqa: E402
+from vcam.training.pack import register  # noqa: E402
+
+
+def unit(*shape: int, seed: int = 0) -> np.ndarray:
+    vectors = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def test_the_pairs_are_two_hundred_and_never_of_one_person() -> None:
+    with judge.PAIRS.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 200
+    for row in rows:
+        person = {role: row[role].split("__")[0] for role in row}
+        assert person["source"] == person["source2"] != person["target"]
+        assert row["source"] != row["source2"]
+
+
+def test_a_picture_missing_from_the_cache_is_named(tmp_path: Path) -> None:
+    listing = tmp_path / "pairs.csv"
+    listing.write_text("source,source2,target\na.webp,b.webp,c.webp\n")
+    empty = np.empty(0)
+    faces = judge.Faces(*[empty] * 6, *[np.array([], str)] * 4)
+    with pytest.raises(BadInput, match=r"a\.webp"):
+        judge.load_pairs(faces, listing)
+
+
+def test_a_lattice_of_four_pixels_is_seen() -> None:
+    rng = np.random.default_rng(0)
+    plain = rng.integers(90, 160, (4, 128, 128, 3), dtype=np.uint8)
+    lattice = plain.copy()
+    lattice[:, ::4, ::4] += 60
+    assert judge._lattice(lattice) > 3 * judge._lattice(plain)
+
+
+def test_the_contact_sheet_has_a_row_for_each_kind() -> None:
+    pictures = np.zeros((5, 128, 128, 3), np.uint8)
+    assert judge.contact_sheet(pictures, pictures, pictures, columns=2).shape == (2 * 3 * 128, 2 * 128, 3)
+
+
+def test_without_dlib_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    with pytest.raises(BadInput, match="pip install dlib-bin"):
+        judge.DlibJudge(tmp_path, np.empty(0, np.uint8), np.empty(0, int))
+
+
+def test_swapping_keeps_the_size_and_the_range() -> None:
+    torch.manual_seed(0)
+    targets = np.random.default_rng(0).integers(0, 255, (3, 128, 128, 3), dtype=np.uint8)
+    swaps = judge.swap_with(AeiNet(TINY).eval())(targets, unit(3, 512))
+    assert swaps.shape == targets.shape
+    assert swaps.dtype == np.uint8
+
+
+def test_a_made_up_identity_is_near_its_group_and_far_from_everybody() -> None:
+    known = unit(3000, 128)
+    mean = 0.3 * unit(128, seed=1)
+    vector, nearest = nobody.draw_identity(mean, 0.08 * np.eye(128, dtype=np.float32), known, np.random.default_rng(2))
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+    assert nearest == pytest.approx(float((known @ vector).max()), abs=1e-6)
+    assert nearest < nobody.FAR
+    assert vector @ mean / np.linalg.norm(mean) > 0.2
+
+
+def test_where_everybody_is_near_nobody_is_found() -> None:
+    known = np.eye(4, dtype=np.float32)[[0, 1, 2, 3]]
+    everywhere = np.concatenate([known, -known])
+    with pytest.raises(BadInput, match="try another seed"):
+        nobody.draw_identity(known[0], 0.1 * np.eye(4, dtype=np.float32), everywhere, np.random.default_rng(0))
+
+
+def test_a_made_up_picture_is_the_canvas_outside_the_mask() -> None:
+    torch.manual_seed(0)
+    net = AeiNet(TINY).eval()
+    torch.nn.init.constant_(net.generator.head.join.bias, -100.0)  # mask logit: nothing is swapped
+    canvas = np.random.default_rng(0).integers(0, 255, (256, 256, 3), dtype=np.uint8)
+    assert np.array_equal(nobody.render(net, canvas, unit(512)), canvas)
+
+
+def test_the_packs_list_is_sorted_and_replaced_by_name(tmp_path: Path) -> None:
+    for name, content in (("regions", b"1"), ("detector", b"22"), ("regions", b"333")):
+        (tmp_path / f"{name}.onnx").write_bytes(content)
+        register(tmp_path, name, f"{name}.onnx")
+    rows = json.loads((tmp_path / "pack.json").read_text())["nets"]
+    assert [(row["name"], row["bytes"]) for row in rows] == [("detector", 2), ("regions", 3)]
+    assert all(set(row) == {"name", "file", "sha256", "bytes", "licence"} for row in rows)

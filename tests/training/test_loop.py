@@ -1,0 +1,106 @@
+"""The training loop: exact resume, running mean, limits, and errors that say what happened."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
+
+from torch import nn  # noqa: E402
+
+from vcam.errors import VcamError  # noqa: E402
+from vcam.training import loop  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+
+def make_net(width: int = 8) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, 1))
+
+
+def make_batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    x = torch.randn(16, 4, generator=torch.Generator().manual_seed(step))
+    return x, x.sum(1, keepdim=True)
+
+
+def losses(net: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {"square": (net(batch[0]) - batch[1]).square().mean()}
+
+
+def test_resumed_run_continues_bit_for_bit(tmp_path: Path) -> None:
+    plan = loop.Plan(steps=40, warm_up=5)
+    whole = loop.train(make_net(), make_batch, losses, plan, tmp_path / "whole")
+    calls = itertools.count(1)
+
+    def losses_until_20(net: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if next(calls) > 20:
+            raise KeyboardInterrupt
+        return losses(net, batch)
+
+    every_step = loop.Plan(steps=40, warm_up=5, checkpoint_every_s=0)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(make_net(), make_batch, losses_until_20, every_step, tmp_path / "parts")
+    resumed = loop.train(make_net(), make_batch, losses, every_step, tmp_path / "parts", resume=True)
+    for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_training_learns_and_writes_its_figures(tmp_path: Path) -> None:
+    def validate(net: nn.Module) -> dict[str, float]:
+        return {"error": losses(net, make_batch(999))["square"].item()}
+
+    before = validate(make_net().eval())["error"]
+    loop.train(make_net(), make_batch, losses, loop.Plan(steps=300, warm_up=5), tmp_path, validate=validate)
+    rows = [json.loads(line) for line in (tmp_path / "validation.jsonl").read_text().splitlines()]
+    assert rows[-1]["step"] == 300
+    assert rows[-1]["error"] < 0.5 * before
+    assert (tmp_path / "log.csv").read_text().startswith("step,seconds,rate,square")
+
+
+def test_checkpoint_of_another_architecture_is_refused(tmp_path: Path) -> None:
+    loop.train(make_net(8), make_batch, losses, loop.Plan(steps=2), tmp_path)
+    with pytest.raises(VcamError, match="another architecture"):
+        loop.train(make_net(9), make_batch, losses, loop.Plan(steps=4), tmp_path, resume=True)
+    with pytest.raises(VcamError, match="another architecture"):
+        loop.load_mean(tmp_path / "checkpoint.pt", make_net(9))
+
+
+def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(VcamError, match="no checkpoint"):
+        loop.load_mean(tmp_path / "checkpoint.pt", make_net())
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
+    def broken(net: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {"square": net(batch[0]).mean() * float("nan")}
+
+    with pytest.raises(VcamError, match="step 0"):
+        loop.train(make_net(), make_batch, broken, loop.Plan(steps=3), tmp_path)
+
+
+def test_an_error_while_making_a_batch_reaches_the_caller(tmp_path: Path) -> None:
+    def fails(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if step == 2:
+            raise OSError("disk gone")
+        return make_batch(step)
+
+    with pytest.raises(OSError, match="disk gone"):
+        loop.train(make_net(), fails, losses, loop.Plan(steps=9), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("step", "seconds", "expected"),
+    [(0, 0.0, 0.0), (50, 0.0, 0.5), (10, 45.0, 0.75), (200, 0.0, 1.0), (0, 999.0, 1.0)],
+)
+def test_progress_is_that_of_the_nearer_limit(step: int, seconds: float, expected: float) -> None:
+    assert loop.Plan(steps=100, minutes=1.0).progress(step, seconds) == pytest.approx(expected)
+
+
+def test_a_plan_needs_a_limit() -> None:
+    with pytest.raises(ValueError, match="steps or of minutes"):
+        loop.Plan()

@@ -1,0 +1,165 @@
+"""The small nets: shapes, and the exported graph says what torch says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
+
+from training.faces_by_hand import drawn_faces  # noqa: E402
+from vcam.inference import open_session  # noqa: E402
+from vcam.training import augment, detector, embedder, export_small, landmarks, regions  # noqa: E402
+from vcam.training.identity_space import lift_matrix  # noqa: E402
+from vcam.training.small_nets import DetectorNet, EmbedderNet, LandmarkNet, RegionsNet  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+TINY = {
+    "detector": lambda: DetectorNet((8, 8, 8, 8), neck=8),
+    "landmarks": lambda: LandmarkNet((8, 8, 8, 8)),
+    "embedder": lambda: EmbedderNet((8, 8, 8), (1, 1, 1)),
+    "regions": lambda: RegionsNet((8, 8, 8, 8)),
+}
+SHAPES = {
+    "detector": {"scores": (1, 1260), "boxes": (1, 1260, 4), "landmarks": (1, 1260, 10)},
+    "landmarks": {"landmarks": (1, 157, 2), "pose": (1, 3), "visibility": (1, 1)},
+    "embedder": {"embedding": (1, 512)},
+    "regions": {"regions": (1, 9, 64, 64)},
+}
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+def test_exported_graph_agrees_with_torch(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    row = export_small.SMALL_NETS[name]
+    net = TINY[name]().eval()
+    session = open_session(export_small.export_small(name, net, tmp_path), threads=1, accelerators=())
+    x = torch.rand(row.shape) * 2 - 1
+    with torch.inference_mode():
+        wanted = row.wrap(net)(x)
+    wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+    found = session.run(**{row.input: x.numpy()})
+    assert {key: value.shape for key, value in found.items()} == SHAPES[name]
+    for key, value in zip(row.outputs, wanted, strict=True):
+        # weights are stored as float16: 11 bits of mantissa
+        assert found[key] == pytest.approx(value.numpy(), rel=5e-3, abs=5e-3 * float(value.abs().max()))
+    assert f'"{name}"' in (tmp_path / "pack.json").read_text()
+
+
+def test_detector_takes_any_multiple_of_32(tmp_path: Path) -> None:
+    net = TINY["detector"]().eval()
+    session = open_session(export_small.export_small("detector", net, tmp_path), threads=1, accelerators=())
+    x = np.random.default_rng(0).uniform(-1, 1, (1, 3, 256, 320)).astype(np.float32)
+    with torch.inference_mode():
+        cells = net(torch.from_numpy(x))
+    found = session.run(image=x)
+    assert found["boxes"].shape == (1, 1680, 4)
+    assert found["boxes"] == pytest.approx(cells[:, :, 1:5].numpy(), rel=5e-3, abs=0.5)
+
+
+def test_embedder_lifts_into_the_identity_space() -> None:
+    net = TINY["embedder"]().eval()
+    x = torch.rand(2, 3, 112, 112)
+    with torch.inference_mode():
+        lifted = export_small.SMALL_NETS["embedder"].wrap(net)(x)
+        assert torch.allclose(lifted @ torch.from_numpy(lift_matrix()), net(x), atol=1e-5)
+
+
+def test_given_stages_make_every_stage_start_from_the_teacher() -> None:
+    net = EmbedderNet((64, 128, 128), (1, 1, 1)).eval()
+    x = torch.rand(2, 3, 112, 112)
+    teacher = [
+        torch.rand(2, 64, 28, 28),
+        torch.rand(2, 64, 28, 28),
+        torch.rand(2, 128, 14, 14),
+        torch.rand(2, 128, 7, 7),
+    ]
+    outputs, embedding = net.staged(x, teacher)
+    assert [tuple(o.shape[1:]) for o in outputs] == [(64, 28, 28), (64, 28, 28), (128, 14, 14), (128, 7, 7)]
+    assert torch.equal(embedding, net.head(teacher[3]))
+    assert torch.equal(outputs[2], net.stages[2](teacher[1]))
+
+
+def test_landmark_losses_ignore_labels_of_crops_without_a_face() -> None:
+    data = landmarks.LandmarkData(drawn_faces(), augment.Backgrounds(None), "train")
+    batch = data.batch(np.random.default_rng(0), 8, negative_share=1.0)
+    assert batch.visible.sum() == 0
+    parts = landmarks.losses(TINY["landmarks"](), batch)
+    assert parts["points"] == 0
+    assert parts["pose"] == 0
+    assert parts["visibility"] > 0
+
+
+def test_landmark_labels_follow_the_crop() -> None:
+    """The oval's points stay on the border of the drawn red oval, however the crop is moved."""
+    data = landmarks.LandmarkData(drawn_faces(), augment.Backgrounds(None), "train")
+    for seed in range(8):
+        row = data.positive(np.random.default_rng(seed), int(data.chosen[0]), faults=False)
+        centre = row.points[-1]  # every point that is not on the oval is its centre
+        inside = np.round(row.points[:36] * 0.85 + centre * 0.15).astype(int)
+        inside = inside[((inside >= 0) & (inside < 128)).all(1)]
+        red = row.crop[inside[:, 1], inside[:, 0]]
+        assert (red[:, 0] > 150).mean() > 0.95
+
+
+@pytest.mark.parametrize(("axis", "column"), [("yaw", 0), ("pitch", 1), ("roll", 2)])
+def test_pose_is_read_from_a_turned_mesh(axis: str, column: int) -> None:
+    rng = np.random.default_rng(0)
+    face = rng.standard_normal((468, 3)) * [30, 40, 15]
+    face[:, 0] -= face[:, 0].mean()
+    reference = face[landmarks._RIGID] - face[landmarks._RIGID].mean(0)
+    angle = np.radians(17)
+    c, s = np.cos(angle), np.sin(angle)
+    turn = {
+        "yaw": [[c, 0, -s], [0, 1, 0], [s, 0, c]],  # z away from the camera: the nose, at -z, moves to +x
+        "pitch": [[1, 0, 0], [0, c, s], [0, -s, c]],
+        "roll": [[c, -s, 0], [s, c, 0], [0, 0, 1]],
+    }[axis]
+    pose = landmarks.head_poses((face @ np.array(turn).T)[None].astype(np.float32), reference)[0]
+    expected = np.zeros(3)
+    expected[column] = 17
+    assert pose == pytest.approx(expected, abs=0.01)
+
+
+def test_regions_from_mesh_judge_only_what_is_sure() -> None:
+    points = np.full((157, 2), 64.0)
+    maps = regions.regions_from_mesh(points)
+    assert (maps != regions.UNJUDGED).mean() < 0.01
+
+
+def test_iou_by_class_counts_judged_pixels_only() -> None:
+    truth = np.array([0, 0, 1, 1, regions.UNJUDGED])
+    found = np.array([0, 1, 1, 1, 8])
+    iou = regions.iou_by_class(found, truth)
+    assert iou[:2] == pytest.approx([0.5, 2 / 3])
+    assert np.isnan(iou[8])
+
+
+def test_unexplained_is_one_for_the_mean_and_zero_for_the_target() -> None:
+    target = torch.rand(4, 3, 5, 5)
+    assert embedder.unexplained(target, target) == 0
+    mean = target.mean((0, 2, 3), keepdim=True).expand_as(target)
+    assert embedder.unexplained(mean, target).item() == pytest.approx(1, abs=1e-5)
+
+
+def test_detector_losses_shrink_when_the_answer_is_given() -> None:
+    class Oracle(torch.nn.Module):
+        def __init__(self, cells: torch.Tensor):
+            super().__init__()
+            self.cells = cells
+
+        def forward(self, _: torch.Tensor) -> torch.Tensor:
+            return self.cells
+
+    positive = torch.tensor([[True, False]])
+    boxes = torch.tensor([[[10.0, 10, 40, 50], [0, 0, 0, 0]]])
+    points = torch.arange(20.0).view(1, 2, 10)
+    batch = detector.DetectorBatch(torch.zeros(1, 3, 32, 32), positive, boxes, points)
+    right = torch.cat([torch.tensor([[[9.0], [-9.0]]]), boxes, points], 2)
+    wrong = torch.cat([torch.tensor([[[-9.0], [9.0]]]), boxes + 20, points + 9], 2)
+    good, bad = (sum(detector.losses(Oracle(cells), batch).values()).item() for cells in (right, wrong))
+    assert good < 1e-3
+    assert bad > 5

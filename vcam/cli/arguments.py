@@ -1,0 +1,86 @@
+"""Arguments that several commands take, each described once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from vcam.config import DEFAULT_MODE, Engine, parse_fps, parse_size
+from vcam.errors import BadSettings
+from vcam.types import Safe
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    Subparsers = object
+
+T = TypeVar("T")
+
+
+def told(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Make argparse show a ``BadSettings`` sentence as it stands."""
+
+    def convert(text: str) -> T:
+        try:
+            return parse(text)
+        except BadSettings as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return convert
+
+
+def positive_seconds(text: str) -> float:
+    """``10`` -> 10.0.
+
+    Raises:
+        BadSettings: not a number above 0.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise BadSettings(f"seconds must be a number above 0, not {text!r}")
+    return seconds
+
+
+def add_face(parser: argparse.ArgumentParser) -> None:
+    """``--face``, ``--engine``, ``--safe`` and ``--models``."""
+    parser.add_argument(
+        "--face",
+        metavar="NAME|PHOTO",
+        help="a built-in face (see: facewarp faces) or a photo; default: the first built-in",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=[engine.value for engine in Engine],
+        default=Engine.AEI.value,
+        help="aei: the AEI-Net generator; mesh: the photo itself, warped (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--safe",
+        choices=[safe.value for safe in Safe],
+        default=Safe.HOLD_BLUR.value,
+        help="what is shown when a frame could not be swapped; raw shows your own face (default: %(default)s)",
+    )
+    parser.add_argument("--models", type=Path, metavar="DIR", help="another folder of networks")
+
+
+def add_mode(parser: argparse.ArgumentParser) -> None:
+    """``--size`` and ``--fps``."""
+    parser.add_argument(
+        "--size",
+        type=told(parse_size),
+        metavar="WxH",
+        default=(DEFAULT_MODE.width, DEFAULT_MODE.height),
+        help=f"size of the output (default: {DEFAULT_MODE.width}x{DEFAULT_MODE.height})",
+    )
+    parser.add_argument(
+        "--fps",
+        type=told(parse_fps),
+        metavar="N",
+        default=DEFAULT_MODE.fps,
+        help=f"frames per second of the output (default: {DEFAULT_MODE.fps:g})",
+    )

@@ -1,0 +1,64 @@
+"""``facewarp swap``: put a face into a photo or a video file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from vcam.cli.arguments import Subparsers, add_face
+from vcam.config import Engine, PipelineSettings
+from vcam.types import Safe
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "swap",
+        help="swap the face in a photo or video file",
+        description="Swap the face in a photo or a video; a video keeps its sound. A frame that cannot be swapped is "
+        "held or blurred as in the live camera.",
+    )
+    parser.add_argument("input", type=Path, metavar="INPUT", help="photo or video")
+    parser.add_argument(
+        "output", type=Path, metavar="OUTPUT", help="photo (.png, .jpg, .webp) or video (.mp4, .mkv, .mov)"
+    )
+    add_face(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Swap one file; 0 when it is written.
+
+    Raises:
+        VcamError: a file, the face or the models cannot be used.
+    """
+    from tqdm import tqdm
+
+    from vcam.pipeline.files import SwapJob, is_photo, swap_photo_file, swap_video_file
+
+    job = SwapJob(
+        arguments.input,
+        arguments.output,
+        arguments.face,
+        Safe(arguments.safe),
+        PipelineSettings(Engine(arguments.engine), arguments.models),
+    )
+
+    def notice(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    if is_photo(arguments.input):
+        swap_photo_file(job, notice)
+        print(f"written: {arguments.output}")
+        return 0
+    with tqdm(unit=" frames", disable=None, file=sys.stderr, desc=arguments.input.name) as bar:
+
+        def advance(total: int | None) -> None:
+            bar.total = total
+            bar.update()
+
+        counts = swap_video_file(job, notice, advance)
+    what = f"{counts.swapped} of {counts.frames} frames swapped, {counts.safe} held or blurred"
+    print(f"written: {arguments.output} ({what})")
+    return 0

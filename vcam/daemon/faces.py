@@ -1,0 +1,68 @@
+"""The faces that can be worn, prepared ahead so that choosing one is a matter of microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from vcam.daemon.state import FaceName
+from vcam.errors import BadInput
+from vcam.types import Basis, Source
+
+
+class Faces(Protocol):
+    """A library of source faces."""
+
+    def list(self) -> tuple[FaceName, ...]:
+        """Those that can be worn, in the order in which "next" walks through them."""
+        ...
+
+    def add(self, photos: Sequence[Path], name: str, basis: Basis, note: str = "") -> Source:
+        """Add a person from one photo or several; slow.
+
+        Raises:
+            BadInput: a photo cannot be used, the name is taken, or the consent record is not complete.
+        """
+        ...
+
+    def rename(self, wanted: str, name: str) -> None:
+        """Give one of the user's faces another name.
+
+        Raises:
+            BadInput: there is no such face, it is built in, or the name is taken.
+        """
+        ...
+
+    def remove(self, wanted: str) -> None:
+        """Remove one of the user's faces and everything that belongs to it.
+
+        Raises:
+            BadInput: there is no such face, or it is built in.
+        """
+        ...
+
+    def reload(self) -> None:
+        """Read it again, after it was changed elsewhere."""
+        ...
+
+    def source(self, face_id: str) -> Source:
+        """A face ready to be worn; quick.
+
+        Raises:
+            BadInput: there is no such face, or it cannot be worn; the sentence says why.
+        """
+        ...
+
+
+def find_face(faces: tuple[FaceName, ...], wanted: str) -> FaceName:
+    """A face by its id or name; capitals do not matter.
+
+    Raises:
+        BadInput: none fits; the sentence lists them.
+    """
+    for face in faces:
+        if wanted.casefold() in (face.id.casefold(), face.name.casefold()):
+            return face
+    known = ", ".join(face.name for face in faces) or "none yet"
+    raise BadInput(f"there is no face called {wanted!r}; there are: {known}")

@@ -1,0 +1,156 @@
+"""The library of source faces: the built-in ones and the user's own from the encrypted gallery, ready to be worn.
+
+Everything slow (finding the face in a photo, its identity, decryption) happens when a face is added or when the
+library is read; afterwards choosing a face is a look into a dictionary.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from vcam.catalogue import built_in_faces, find_models_folder
+from vcam.daemon.faces import find_face
+from vcam.daemon.state import FaceName
+from vcam.errors import BadInput
+from vcam.pipeline.enrol import built_in_source, enrol_photo
+from vcam.safeguards.consent import state_consent
+from vcam.safeguards.gallery import Gallery
+from vcam.safeguards.vault import HEADER, KeyStore, SystemKeyring, destroy_vault, open_vault
+from vcam.types import Basis, Source
+
+log = logging.getLogger(__name__)
+
+
+def gallery_folder() -> Path:
+    """Where the user's faces lie, encrypted."""
+    return Path(platformdirs.user_data_dir("facewarp-cam", appauthor=False)) / "faces"
+
+
+class Library:
+    """See ``vcam.daemon.faces.Faces``.
+
+    Args:
+        models: folder of the embedded pack; None is the one that came with the program.
+        folder: of the gallery.
+        keys: where the gallery's key lies.
+
+    Attributes:
+        faults: one sentence for each face that cannot be used.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the built-in faces are not whole.
+    """
+
+    def __init__(self, models: Path | None = None, folder: Path | None = None, keys: KeyStore | None = None) -> None:
+        self._models = models or find_models_folder()
+        self._folder, self._keys = folder or gallery_folder(), keys or SystemKeyring()
+        self._built_in = tuple(built_in_source(face) for face in built_in_faces(self._models))
+        self._gallery: Gallery | None = None
+        self._lock = threading.Lock()
+        self._sources: dict[str, Source] = {}
+        self._names: tuple[FaceName, ...] = ()
+        self.faults: tuple[str, ...] = ()
+        self.reload()
+
+    def list(self) -> tuple[FaceName, ...]:
+        """The user's own faces first, then the built-in ones."""
+        return self._names
+
+    def source(self, face_id: str) -> Source:
+        """A face ready to be worn.
+
+        Raises:
+            BadInput: there is none of that id.
+        """
+        if face_id not in self._sources:
+            raise BadInput(f"there is no face {face_id!r}; see: facewarp faces list")
+        return self._sources[face_id]
+
+    def reload(self) -> None:
+        """Read the gallery again. One that cannot be opened is a fault; the built-in faces are there all the same."""
+        own: tuple[Source, ...] = ()
+        faults: tuple[str, ...] = ()
+        if (self._folder / HEADER).exists():
+            try:
+                listing = self.gallery().list_faces()
+                own, faults = tuple(face.source for face in listing.faces), listing.faults
+            except BadInput as error:
+                faults = (str(error),)
+        with self._lock:
+            self._sources = {source.id: source for source in (*own, *self._built_in)}
+            self._names = tuple(FaceName(source.id, source.name) for source in own) + tuple(
+                FaceName(source.id, source.name, built_in=True) for source in self._built_in
+            )
+            self.faults = faults
+
+    def add(
+        self,
+        photos: Sequence[Path],
+        name: str,
+        basis: Basis,
+        note: str = "",
+        notice: Callable[[str], None] = log.info,
+    ) -> Source:
+        """Add a person from one photo or several; of several, the identities' mean is worn.
+
+        Raises:
+            BadPhoto: a photo cannot be used; the sentence says why.
+            BadInput: the name is taken, or the consent record is not complete.
+        """
+        enrolled = [enrol_photo(photo, self._models, notice) for photo in photos]
+        contents = [photo.read_bytes() for photo in photos]
+        mean = np.mean([source.embedding for source in enrolled], axis=0)
+        embedding = (mean / np.linalg.norm(mean)).astype(np.float32)
+        if name.casefold() in (source.name.casefold() for source in self._built_in):
+            raise BadInput(f"there is a built-in face called {name!r}; choose another name")
+        consent = state_consent(basis, contents[0], note)
+        added = self.gallery().add(name, embedding, consent, contents, enrolled[0].image)
+        self.reload()
+        return added
+
+    def rename(self, wanted: str, name: str) -> None:
+        """Give one of the user's faces another name.
+
+        Raises:
+            BadInput: there is no such face, it is built in, or the name is taken.
+        """
+        self.gallery().rename(self._own(wanted), name)
+        self.reload()
+
+    def remove(self, wanted: str) -> None:
+        """Remove one of the user's faces and everything that belongs to it.
+
+        Raises:
+            BadInput: there is no such face, or it is built in.
+        """
+        self.gallery().remove(self._own(wanted))
+        self.reload()
+
+    def reset(self) -> None:
+        """Destroy the gallery's key and all its files."""
+        if (self._folder / HEADER).exists():
+            destroy_vault(self._folder, self._keys)
+        self._gallery = None
+        self.reload()
+
+    def gallery(self) -> Gallery:
+        """The opened gallery; made when it is first wanted.
+
+        Raises:
+            BadInput: its key cannot be had, or it is damaged.
+        """
+        if self._gallery is None:
+            self._gallery = Gallery(open_vault(self._folder, self._keys))
+        return self._gallery
+
+    def _own(self, wanted: str) -> str:
+        face = find_face(self._names, wanted)
+        if face.built_in:
+            raise BadInput(f"{face.name} came with the program and cannot be changed")
+        return face.id

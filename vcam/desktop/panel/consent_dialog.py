@@ -1,0 +1,87 @@
+"""Asks on what ground a face may be worn; without an answer no face is added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QButtonGroup, QDialog, QDialogButtonBox, QLineEdit, QRadioButton, QVBoxLayout, QWidget
+
+from vcam.desktop.panel.widgets import label
+from vcam.desktop.translate import Translate
+from vcam.types import Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the keeper stated.
+
+    Attributes:
+        name: of the face.
+        basis: why it may be worn.
+        note: who agreed, and where that is kept.
+    """
+
+    name: str
+    basis: Basis
+    note: str
+
+
+class ConsentDialog(QDialog):
+    """See the module.
+
+    Args:
+        parent: the page.
+        name: proposed.
+        tr: texts in the user's language.
+    """
+
+    def __init__(self, parent: QWidget, name: str, tr: Translate) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("Whose face is this?"))
+        self.name = QLineEdit(name)
+        self.name.setAccessibleName(tr("Name"))
+        self.note = QLineEdit()
+        self.note.setAccessibleName(tr("Who agreed, and where that is kept"))
+        self.note.setPlaceholderText(tr("Who agreed, and where that is kept"))
+        self._group = QButtonGroup(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 20, 20, 20)
+        column.setSpacing(10)
+        column.addWidget(label(tr("Name"), "heading"))
+        column.addWidget(self.name)
+        column.addWidget(label(tr("Why may you wear it?"), "heading"))
+        self.choices: dict[Basis, QRadioButton] = {}
+        for basis, text in (
+            (Basis.SELF, tr("It is my own face")),
+            (Basis.WRITTEN, tr("The person has agreed in writing")),
+            (Basis.LICENSED, tr("I hold a licence for it")),
+        ):
+            self.choices[basis] = QRadioButton(text)
+            self._group.addButton(self.choices[basis])
+            column.addWidget(self.choices[basis])
+        column.addWidget(self.note)
+        column.addWidget(
+            label(
+                tr("The photo stays on this computer, encrypted."),
+                "faint",
+            )
+        )
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        column.addWidget(self.buttons)
+        for changed in (self._group.buttonToggled, self.name.textChanged, self.note.textChanged):
+            changed.connect(lambda *_: self._check())
+        self._check()
+
+    def answer(self) -> Answer:
+        """What was stated."""
+        basis = next(basis for basis, choice in self.choices.items() if choice.isChecked())
+        return Answer(self.name.text().strip(), basis, self.note.text().strip())
+
+    def _check(self) -> None:
+        chosen = next((basis for basis, choice in self.choices.items() if choice.isChecked()), None)
+        noted = chosen is Basis.SELF or bool(self.note.text().strip())
+        complete = chosen is not None and noted and bool(self.name.text().strip())
+        self.note.setVisible(chosen not in (None, Basis.SELF))
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(complete)

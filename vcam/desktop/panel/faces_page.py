@@ -1,0 +1,169 @@
+"""The gallery: add faces by drag and drop, paste, file or camera; rename and remove them."""
+
+# ruff: noqa: N802 - Qt's own names
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import cv2
+from PySide6.QtCore import QMimeData
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeySequence, QShortcut
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMessageBox, QVBoxLayout, QWidget
+
+from vcam.daemon.daemon import Daemon
+from vcam.daemon.state import State
+from vcam.desktop.panel.background import Background
+from vcam.desktop.panel.consent_dialog import Answer, ConsentDialog
+from vcam.desktop.panel.live_page import FaceStrip
+from vcam.desktop.panel.widgets import button, label
+from vcam.desktop.translate import Translate
+from vcam.errors import BadInput
+from vcam.types import Source
+
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+
+class FacesPage(QWidget):
+    """See the module.
+
+    Args:
+        daemon: running.
+        background: for enrolling.
+        tr: texts in the user's language.
+    """
+
+    def __init__(self, daemon: Daemon, background: Background, tr: Translate) -> None:
+        super().__init__()
+        self._daemon, self._background, self._tr = daemon, background, tr
+        self.setAcceptDrops(True)
+        self.faces = FaceStrip(daemon, tr("Faces"))
+        self.faces.setWrapping(True)
+        self.faces.setResizeMode(FaceStrip.ResizeMode.Adjust)
+        self.faces.setSpacing(6)
+        self.note = label(
+            tr("Drop photos here, or paste one. Several photos of one person make a better likeness."), "faint"
+        )
+        row = QHBoxLayout()
+        for text, pressed in (
+            (tr("Add photos"), self._choose_files),
+            (tr("Take a photo"), self._take_photo),
+            (tr("Paste"), self.paste),
+            (tr("Rename"), self._rename),
+            (tr("Remove"), self._remove),
+        ):
+            row.addWidget(button(text, pressed))
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 20)
+        column.setSpacing(14)
+        column.addWidget(label(tr("Faces"), "title"))
+        column.addWidget(self.note)
+        column.addWidget(self.faces, 1)
+        column.addLayout(row)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self, self.paste)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.faces, self._remove)
+
+    def show_state(self, state: State) -> None:
+        """Follow the daemon."""
+        self.faces.show_state(state)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Qt's question."""
+        if _photos_in(event.mimeData()) or event.mimeData().hasImage():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Qt's notice."""
+        event.acceptProposedAction()
+        self._add_mime(event.mimeData())
+
+    def paste(self) -> None:
+        """Add what is on the clipboard.
+
+        Raises:
+            BadInput: there is no picture on it.
+        """
+        self._add_mime(QGuiApplication.clipboard().mimeData())
+
+    def add(self, photos: list[Path], answer: Answer, temporary: bool = False) -> None:
+        """Enrol photos beside the window, and wear the face; temporary files do not outlive this."""
+        self.note.setText(self._tr("Reading the face…"))
+
+        def enrol() -> Source:
+            try:
+                return self._daemon.faces.add(photos, answer.name, answer.basis, answer.note)
+            finally:
+                if temporary:
+                    _remove_files(photos)
+
+        self._background.run(enrol, self._added)
+
+    def _added(self, source: Source) -> None:
+        self.note.setText(self._tr("{face} was added.").format(face=source.name))
+        self._daemon.reload_faces()
+        self._daemon.wear(source.id)
+
+    def _ask_and_add(self, photos: list[Path], name: str, temporary: bool = False) -> None:
+        dialog = ConsentDialog(self, name, self._tr)
+        if dialog.exec() == ConsentDialog.DialogCode.Accepted:
+            self.add(photos, dialog.answer(), temporary)
+        elif temporary:
+            _remove_files(photos)
+
+    def _add_mime(self, data: QMimeData) -> None:
+        photos = _photos_in(data)
+        if photos:
+            self._ask_and_add(photos, photos[0].stem)
+            return
+        image = QImage(data.imageData()) if data.hasImage() else QImage()
+        if image.isNull():
+            raise BadInput(self._tr("There is no photo in what was dropped or pasted."))
+        path = _temporary_png()
+        image.save(str(path))
+        self._ask_and_add([path], self._tr("Pasted"), temporary=True)
+
+    def _choose_files(self) -> None:
+        endings = " ".join(f"*{ending}" for ending in PHOTO_ENDINGS)
+        names, _ = QFileDialog.getOpenFileNames(self, self._tr("Add photos"), "", f"{self._tr('Photos')} ({endings})")
+        if names:
+            self._ask_and_add([Path(name) for name in names], Path(names[0]).stem)
+
+    def _take_photo(self) -> None:
+        before = self._daemon.runner.live_picture
+        if before is None:
+            raise BadInput(self._tr("The camera gives no picture now; open the first page and try again."))
+        path = _temporary_png()
+        cv2.imwrite(str(path), before)
+        self._ask_and_add([path], self._tr("Me"), temporary=True)
+
+    def _rename(self) -> None:
+        face_id = self.faces.chosen_id()
+        old = next((face.name for face in self._daemon.state.faces if face.id == face_id), "")
+        name, good = QInputDialog.getText(self, self._tr("Rename"), self._tr("New name"), text=old)
+        if good and name:
+            self._daemon.faces.rename(face_id, name)
+            self._daemon.reload_faces()
+
+    def _remove(self) -> None:
+        face_id = self.faces.chosen_id()
+        question = self._tr("Remove this face and everything that belongs to it?")
+        if QMessageBox.question(self, self._tr("Remove"), question) is QMessageBox.StandardButton.Yes:
+            self._daemon.faces.remove(face_id)
+            self._daemon.reload_faces()
+
+
+def _photos_in(data: QMimeData) -> list[Path]:
+    paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+    return [path for path in paths if path.suffix.lower() in PHOTO_ENDINGS]
+
+
+def _remove_files(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _temporary_png() -> Path:
+    with tempfile.NamedTemporaryFile(prefix="facewarp-", suffix=".png", delete=False) as file:
+        return Path(file.name)

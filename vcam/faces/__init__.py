@@ -1,0 +1,1 @@
+"""Finding the user's face, following it, and knowing it again."""

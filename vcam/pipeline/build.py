@@ -1,0 +1,123 @@
+"""Settings -> the tuple of stages. The tuple is the whole graph; bench and log walk the same one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vcam.catalogue import find_models_folder, net_file
+from vcam.config import Engine, PipelineSettings
+from vcam.errors import SwapError
+from vcam.faces.detect import Detector
+from vcam.faces.embed import Embedder
+from vcam.faces.landmarks import LandmarkFitter
+from vcam.faces.track import UserTrack
+from vcam.geometry import FFHQ_512
+from vcam.inference import Net, open_session
+from vcam.pipeline import stages
+from vcam.safeguards.watermark import Marker, new_session
+from vcam.safeguards.watermark_code import Kind
+from vcam.swap.buffers import Buffers
+from vcam.swap.crop import shrink_crop
+from vcam.swap.finish import PASTE_SIZE_PX, Finisher
+from vcam.swap.generate import Generator, Style
+from vcam.swap.mesh import MeshEngine
+from vcam.types import Crop, Image, Mask, Pipeline, Source
+
+NEEDED = {
+    Engine.AEI: ("detector", "landmarks", "embedder", "identity", "generator"),
+    Engine.MESH: ("detector", "landmarks", "embedder"),
+}
+
+
+def check_models(settings: PipelineSettings) -> None:
+    """Find out before anything starts whether the networks are there and whole.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the sentence names the file.
+    """
+    for name in NEEDED[settings.engine]:
+        net_file(name, settings.models)
+
+
+class AeiEngine:
+    """The AEI-Net generator; the style of each source is worked out once."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.size = generator.size
+        self._generator = generator
+        self._style = stages.once_per_source(self._prepare)
+
+    def _prepare(self, source: Source) -> Style:
+        return self._generator.prepare(source.embedding)
+
+    def __call__(self, source: Source, crop: Crop) -> tuple[Image, Mask]:
+        """See ``stages.Engine``."""
+        return self._generator.generate(shrink_crop(crop.image, self.size), self._style(source))
+
+
+class PhotoEngine:
+    """The mesh engine; the landmarks of each source picture are found once."""
+
+    def __init__(self, fit: LandmarkFitter) -> None:
+        self.size = PASTE_SIZE_PX
+        self._fit = fit
+        self._mesh = stages.once_per_source(self._prepare)
+
+    def _prepare(self, source: Source) -> MeshEngine:
+        if source.image is None:
+            raise SwapError(f"the source face {source.name} has no picture; the mesh engine needs one")
+        size = source.image.shape[0]
+        return MeshEngine(source.image, self._fit(source.image, (FFHQ_512 * size).astype("float32")).landmarks)
+
+    def __call__(self, source: Source, crop: Crop) -> tuple[Image, Mask]:
+        """See ``stages.Engine``."""
+        return self._mesh(source).generate(crop.image, crop.landmarks)
+
+
+class Engines:
+    """Loads the networks and makes pipelines of them.
+
+    Args:
+        settings: what was asked for.
+        kind: what the pictures are for; the mark says it.
+
+    Attributes:
+        settings: what was asked for.
+        provider: what runs the heaviest network, once a pipeline was built.
+    """
+
+    def __init__(self, settings: PipelineSettings, kind: Kind = Kind.CAMERA) -> None:
+        self.settings = settings
+        self._marker_of = (new_session(), kind)
+        self.provider = ""
+        self._folder: Path = settings.models or find_models_folder()
+
+    def build(self) -> Pipeline:
+        """A fresh pipeline, with memory of its own.
+
+        Raises:
+            ModelMissing, ModelCorrupt: a network cannot be loaded.
+        """
+        fit = LandmarkFitter(self._load("landmarks"))
+        track = UserTrack(Detector(self._load("detector")), fit, Embedder(self._load("embedder")))
+        buffers = Buffers()
+        engine = self._engine(fit)
+        stages_of_swap = (
+            ("track", stages.track_user(track)),
+            ("crop", stages.cut_out(buffers)),
+            ("swap", stages.swap_face(engine, Finisher(engine.size))),
+            ("blend", stages.blend(buffers)),
+        )
+        return (
+            (*stages_of_swap, ("mark", stages.mark(Marker(*self._marker_of)))) if self.settings.mark else stages_of_swap
+        )
+
+    def _engine(self, fit: LandmarkFitter) -> stages.Engine:
+        if self.settings.engine is Engine.MESH:
+            return PhotoEngine(fit)
+        return AeiEngine(Generator(self._load("identity"), self._load("generator")))
+
+    def _load(self, name: str) -> Net:
+        net = open_session(net_file(name, self._folder), threads=self.settings.threads)
+        self.provider = net.provider
+        return net

@@ -1,0 +1,129 @@
+"""The stages: closures that move values between a ``Work`` and the pure functions of ``faces`` and ``swap``.
+
+Whatever keeps memory from frame to frame is made here, once for each pipeline, and seen by one thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from vcam.errors import NoFace, SwapError
+from vcam.faces.track import UserTrack
+from vcam.geometry import frame_to_crop_from, invert, transform
+from vcam.safeguards.watermark import Marker
+from vcam.safeguards.watermark_code import GRID_WH
+from vcam.swap.blend import paste_back
+from vcam.swap.buffers import Buffers
+from vcam.swap.crop import cut_crop
+from vcam.swap.finish import PASTE_SIZE_PX, Finisher
+from vcam.types import Crop, Image, Mask, Source, Stage, Work
+
+T = TypeVar("T")
+
+
+class Engine(Protocol):
+    """Makes a swap of a crop; the AEI-Net generator and the mesh engine are such.
+
+    Attributes:
+        size: side of its swaps in px.
+    """
+
+    size: int
+
+    def __call__(self, source: Source, crop: Crop) -> tuple[Image, Mask]:
+        """The swap, uint8 (S, S, 3) BGR, and its mask, float32 (S, S); both aligned like the crop."""
+        ...
+
+
+def track_user(track: UserTrack) -> Stage:
+    """Find or follow the user's face."""
+
+    def stage(work: Work) -> None:
+        face = track.update(work.frame)
+        if face is None:
+            raise NoFace("No face in the picture")
+        work.faces = (face,)
+
+    return stage
+
+
+def cut_out(buffers: Buffers) -> Stage:
+    """Cut the user's face out of the frame, aligned."""
+
+    def stage(work: Work) -> None:
+        face = work.faces[0]
+        if face.landmarks is None:
+            raise SwapError("the face has no dense landmarks")
+        frame_to_crop = frame_to_crop_from(face.landmarks5, PASTE_SIZE_PX)
+        image = cut_crop(work.frame.image, frame_to_crop, PASTE_SIZE_PX, buffers)
+        work.crop = Crop(image, frame_to_crop, transform(face.landmarks, frame_to_crop))
+
+    return stage
+
+
+def swap_face(engine: Engine, finisher: Finisher) -> Stage:
+    """Make the swap and finish it: colour of the target, steadiness, sharpness, grain, and the mask."""
+    worn: str | None = None
+
+    def stage(work: Work) -> None:
+        nonlocal worn
+        crop, source = cropped(work), work.control.source
+        if source is None:
+            raise SwapError("No source face is chosen")
+        if source.id != worn:
+            worn = source.id
+            finisher.reset()
+        swap, mask = engine(source, crop)
+        crop.swap, crop.mask = finisher.finish(swap, mask, crop.image, crop.landmarks, work.frame.captured_at)
+
+    return stage
+
+
+def blend(buffers: Buffers) -> Stage:
+    """Paste the swap back into a copy of the frame: the one full-frame copy of the whole way."""
+
+    def stage(work: Work) -> None:
+        crop = cropped(work)
+        if crop.swap is None or crop.mask is None:
+            raise SwapError("the crop was not swapped")
+        image = work.frame.image.copy()
+        if paste_back(image, crop.swap, crop.mask, invert(crop.frame_to_crop), buffers) is None:
+            raise NoFace("The face is outside the picture")
+        work.image, work.swapped = image, True
+
+    return stage
+
+
+def mark(marker: Marker) -> Stage:
+    """Put the invisible mark into the swapped picture; one too small for the pattern goes without."""
+
+    def stage(work: Work) -> None:
+        height, width = work.image.shape[:2]
+        if work.swapped and width >= GRID_WH[0] and height >= GRID_WH[1]:
+            marker.mark_bgr(work.image)
+
+    return stage
+
+
+def cropped(work: Work) -> Crop:
+    """The crop that an earlier stage has cut.
+
+    Raises:
+        SwapError: none has.
+    """
+    if work.crop is None:
+        raise SwapError("the face was not cut out")
+    return work.crop
+
+
+def once_per_source(prepare: Callable[[Source], T]) -> Callable[[Source], T]:
+    """Keep what was prepared for the sources worn so far, so that a switch between them costs nothing."""
+    kept: dict[str, T] = {}
+
+    def prepared(source: Source) -> T:
+        if source.id not in kept:
+            kept[source.id] = prepare(source)
+        return kept[source.id]
+
+    return prepared

@@ -1,0 +1,1 @@
+"""What keeps the program honest: mark and reader, consent, encrypted gallery, provenance, badge, guard."""

@@ -1,0 +1,1 @@
+"""From an aligned crop and a source to a finished picture."""

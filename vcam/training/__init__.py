@@ -1,0 +1,24 @@
+"""The house of training: data -> networks -> losses -> loops -> export. The only home of torch.
+
+Read in this order: ``data`` (the cache of faces), ``pairs`` (reverse pseudo-inputs), ``teachers``
+(frozen ONNX nets inside torch), ``networks``, ``losses``, ``generator`` (the loop), ``export``.
+"""
+
+from importlib import import_module
+
+from vcam.errors import BadInput
+
+
+def require_torch() -> None:
+    """Say in one sentence what is missing, before anything of this package is imported.
+
+    Raises:
+        BadInput: PyTorch or onnx is not installed.
+    """
+    for library in ("torch", "onnx"):
+        try:
+            import_module(library)
+        except ImportError as error:
+            raise BadInput(
+                f"training needs {library}, which is not installed: pip install 'facewarp-cam[train]'"
+            ) from error

@@ -1,0 +1,120 @@
+"""The trained generator as ONNX: one graph for the identity, one for every frame.
+
+    python -m vcam.training.export CHECKPOINT --models models
+
+Weights are stored as float16 and cast when the session is made, so files are half as large and the
+arithmetic stays float32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from vcam.training.data import SIZE
+from vcam.training.identity_space import DIMENSIONS
+from vcam.training.loop import load_mean
+from vcam.training.networks import AadGenerator, AeiNet, AeiNetSettings
+from vcam.training.pack import register, write_atomically
+
+OPSET = 17
+_HALVED_FROM = 256  # smaller tensors stay float32: nothing is gained
+
+
+class _FrameGraph(nn.Module):
+    """The generator with its mask as a probability."""
+
+    def __init__(self, generator: AadGenerator):
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, target: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+        """Target (1, 3, S, S), style (1, K) -> swap (1, 3, S, S) in -1..1, mask (1, 1, S, S) in 0..1."""
+        swap, mask_logit = self.generator(target, style)
+        return swap, torch.sigmoid(mask_logit)
+
+
+def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> onnx.ModelProto:
+    """Trace a module in evaluation mode into a checked ONNX graph."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the tracing exporter: its graphs are the plain ones
+        torch.onnx.export(
+            module.eval(),
+            tuple(inputs.values()),
+            buffer,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    onnx.checker.check_model(model)
+    return model
+
+
+def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy whose large weights are stored as float16, each followed by a cast back to float32."""
+    halved = onnx.ModelProto()
+    halved.CopyFrom(model)
+    graph = halved.graph
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _HALVED_FROM:
+            continue
+        name = tensor.name
+        values = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(values, f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*casts, *nodes])
+    onnx.checker.check_model(halved)
+    return halved
+
+
+def generator_graphs(net: AeiNet, size: int = SIZE) -> dict[str, onnx.ModelProto]:
+    """The two float32 graphs of a generator.
+
+    Returns:
+        ``identity``: embedding (1, 512) -> style (1, K);
+        ``generator``: target (1, 3, size, size), style (1, K) -> swap, mask.
+    """
+    embedding = torch.nn.functional.normalize(torch.ones(1, DIMENSIONS))
+    identity = to_onnx(net.identity, {"embedding": embedding}, ("style",))
+    with torch.no_grad():
+        style = net.identity(embedding)
+    inputs = {"target": torch.zeros(1, 3, size, size), "style": style}
+    return {"identity": identity, "generator": to_onnx(_FrameGraph(net.generator), inputs, ("swap", "mask"))}
+
+
+def export_generator(net: AeiNet, models_dir: Path) -> None:
+    """Write ``identity.onnx`` and ``generator.onnx`` in the form that ships and enter them in the pack's list."""
+    models_dir.mkdir(parents=True, exist_ok=True)
+    for name, graph in generator_graphs(net).items():
+        write_atomically(models_dir / f"{name}.onnx", store_half(graph).SerializeToString())
+        register(models_dir, name, f"{name}.onnx")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Export from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--models", type=Path, required=True, help="folder of the pack")
+    options = parser.parse_args(argv)
+    net = load_mean(options.checkpoint, AeiNet(AeiNetSettings()))
+    assert isinstance(net, AeiNet)
+    export_generator(net, options.models)
+
+
+if __name__ == "__main__":
+    main()

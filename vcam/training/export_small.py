@@ -1,0 +1,111 @@
+"""The four small nets as ONNX, in the form that ships: batch norms folded, weights stored as float16.
+
+``python -m vcam.training.export_small landmarks CHECKPOINT --models models``
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from vcam.training.export import OPSET, store_half
+from vcam.training.identity_space import lift_matrix
+from vcam.training.loop import load_mean
+from vcam.training.pack import register, write_atomically
+from vcam.training.small_nets import (
+    DetectorExport,
+    DetectorNet,
+    EmbedderExport,
+    EmbedderNet,
+    LandmarkExport,
+    LandmarkNet,
+    RegionsExport,
+    RegionsNet,
+)
+
+
+def _with_lift(net: EmbedderNet) -> nn.Module:
+    return EmbedderExport(net, torch.from_numpy(lift_matrix()))
+
+
+@dataclass(frozen=True)
+class SmallNet:
+    """How one net is built, wrapped and traced."""
+
+    build: Callable[[], nn.Module]
+    wrap: Callable[..., nn.Module]
+    input: str
+    shape: tuple[int, ...]
+    outputs: tuple[str, ...]
+    dynamic: dict[str, dict[int, str]]
+
+
+_CELLS = {name: {1: "cells"} for name in ("scores", "boxes", "landmarks")}
+SMALL_NETS: dict[str, SmallNet] = {
+    "detector": SmallNet(
+        DetectorNet, DetectorExport, "image", (1, 3, 192, 320), ("scores", "boxes", "landmarks"),
+        {"image": {2: "height", 3: "width"}} | _CELLS,
+    ),
+    "landmarks": SmallNet(
+        LandmarkNet, LandmarkExport, "crop", (1, 3, 128, 128), ("landmarks", "pose", "visibility"), {}
+    ),
+    "embedder": SmallNet(EmbedderNet, _with_lift, "crop", (1, 3, 112, 112), ("embedding",), {}),
+    "regions": SmallNet(RegionsNet, RegionsExport, "crop", (1, 3, 128, 128), ("regions",), {}),
+}  # fmt: skip
+
+
+def graph_of(name: str, net: nn.Module) -> onnx.ModelProto:
+    """The float32 graph of a net in evaluation mode."""
+    row = SMALL_NETS[name]
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter warns of itself; its graphs are the plain ones
+        torch.onnx.export(
+            row.wrap(net).eval(),
+            (_grey(row.shape),),
+            buffer,
+            input_names=[row.input],
+            output_names=list(row.outputs),
+            dynamic_axes=row.dynamic,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    onnx.checker.check_model(model)
+    return model
+
+
+def _grey(shape: tuple[int, ...]) -> Tensor:
+    return torch.zeros(shape)
+
+
+def export_small(name: str, net: nn.Module, models_dir: Path) -> Path:
+    """Write ``NAME.onnx`` and enter it in the pack's list; returns its path."""
+    models_dir.mkdir(parents=True, exist_ok=True)
+    path = models_dir / f"{name}.onnx"
+    write_atomically(path, store_half(graph_of(name, net)).SerializeToString())
+    register(models_dir, name, path.name)
+    return path
+
+
+def main() -> None:
+    """Export from the command line."""
+    parser = argparse.ArgumentParser(description="Export a small net into the pack.")
+    parser.add_argument("name", choices=sorted(SMALL_NETS))
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--models", type=Path, required=True, help="folder of the pack")
+    options = parser.parse_args()
+    net = load_mean(options.checkpoint, SMALL_NETS[options.name].build())
+    print(export_small(options.name, net, options.models))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""Training the generator: the faces, the batch of a step, the loop.
+
+    python -m vcam.training.generator --data DIR --cache DIR --out DIR --minutes N [--resume]
+
+A batch holds reverse pairs (supervised by a real picture) and, after the first steps, as many true
+swaps, whose outputs are fed back to be undone. The batch of a step is a pure function of the seed
+and the step, so that a resumed run sees the very pictures it would have seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vcam import topology as topo
+from vcam.geometry import ARCFACE_112, invert, similarity
+from vcam.training.data import EMBEDDER_SIZE, SETS, SIZE, Faces, load_faces, unit_embeddings
+from vcam.training.identity_space import lift
+from vcam.training.loop import Plan, train
+from vcam.training.losses import Batch, Guides, Weights, embedder_grid, generator_losses
+from vcam.training.networks import AeiNet, AeiNetSettings
+from vcam.training.pairs import Likeness, likeness_of, nearest, polygon_mask, pseudo_input
+
+SHARP_SETS = ("generated", "celebamask", "celeba_wild")  # stored at 256 px: good enough to be answers
+TARGET_SETS = (*SHARP_SETS, "celeba_test")
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """How the generator is trained.
+
+    Attributes:
+        batch: pictures a step.
+        reverse_only_steps: so many first steps have reverse pairs only: they are cheap and teach at once.
+        mismatched: share of reverse pairs whose donor is chosen without regard to its expression.
+        another_photo: how often a reverse pair wears the identity of another photo of the same person.
+        mixed_identities: share of swaps that wear a mixture of two people.
+        candidates: donors compared for each reverse pair.
+        seed: of all random choices.
+        weights: of the losses.
+        net: sizes of the generator.
+    """
+
+    batch: int = 16
+    reverse_only_steps: int = 250
+    mismatched: float = 0.25
+    another_photo: float = 0.5
+    mixed_identities: float = 0.1
+    candidates: int = 800
+    seed: int = 0
+    weights: Weights = field(default_factory=Weights)
+    net: AeiNetSettings = field(default_factory=AeiNetSettings)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The training faces and who may play which part.
+
+    Attributes:
+        faces: everything that was loaded.
+        landmarks: float32 (N, 157, 3) pixels.
+        identities: float32 (N, 512) unit, what the generator is conditioned on.
+        teacher_identities: float32 (N, 128) unit.
+        likeness: for choosing donors.
+        answers: rows that may be the answer or the donor of a reverse pair.
+        targets: rows that may be the target of a swap.
+        sources: rows whose identity may be worn in a swap.
+        person: (N,) number of the person.
+        photos: rows of each person.
+    """
+
+    faces: Faces
+    landmarks: NDArray[np.float32]
+    identities: NDArray[np.float32]
+    teacher_identities: NDArray[np.float32]
+    likeness: Likeness
+    answers: NDArray[np.intp]
+    targets: NDArray[np.intp]
+    sources: NDArray[np.intp]
+    person: NDArray[np.intp]
+    photos: dict[int, NDArray[np.intp]]
+
+
+def gather(faces: Faces, identities: NDArray[np.float32] | None = None) -> Pool:
+    """Decide which training face may play which part.
+
+    Args:
+        faces: the cache; rows of the split "val" are never used.
+        identities: float32 (N, 512) unit vectors of the embedder that ships; the teacher's by default.
+    """
+    landmarks = faces.mesh[:, list(topo.MESH)]
+    teacher = unit_embeddings(faces.embeddings)
+    likeness = likeness_of(landmarks)
+    trained = faces.split == "train"
+    whole = trained & (faces.coverage > 0.7)
+    # short raw embeddings mean blur, sunglasses or a hidden face
+    clear = np.linalg.norm(faces.embeddings, axis=1) > np.quantile(np.linalg.norm(faces.embeddings, axis=1), 0.1)
+    frontal = (np.abs(likeness.pose[:, :2]) < 4).all(1)  # 32 degrees
+    _, person = np.unique(faces.identity, return_inverse=True)
+    order = np.argsort(person, kind="stable")
+    starts = np.flatnonzero(np.diff(person[order], prepend=-1))
+    photos = {int(person[rows[0]]): rows[trained[rows]] for rows in np.split(order, starts[1:])}
+    return Pool(
+        faces=faces,
+        landmarks=landmarks,
+        identities=lift(teacher) if identities is None else identities,
+        teacher_identities=teacher,
+        likeness=likeness,
+        answers=np.flatnonzero(whole & np.isin(faces.set, SHARP_SETS)),
+        targets=np.flatnonzero(whole & np.isin(faces.set, TARGET_SETS)),
+        sources=np.flatnonzero(trained & clear & frontal),
+        person=person,
+        photos=photos,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """One picture of a batch, before it becomes tensors."""
+
+    row: int
+    target: NDArray[np.uint8]
+    identity: NDArray[np.float32]
+    teacher_identity: NDArray[np.float32]
+    mirrored: bool
+
+
+def make_batch(pool: Pool, settings: GeneratorSettings, step: int) -> Batch:
+    """The batch of a step: reverse pairs first, then true swaps."""
+    rng = np.random.default_rng([settings.seed, step])
+    reverse = settings.batch if step < settings.reverse_only_steps else settings.batch // 2
+    examples = [_reverse_example(pool, settings, rng) for _ in range(reverse)]
+    examples += [_swap_example(pool, settings, rng) for _ in range(settings.batch - reverse)]
+    return _to_batch(pool, examples, reverse)
+
+
+def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator) -> _Example:
+    row = int(rng.choice(pool.answers))
+    candidates = rng.choice(pool.answers, settings.candidates)
+    candidates = candidates[pool.person[candidates] != pool.person[row]]
+    donor = nearest(pool.likeness, row, candidates, with_expression=rng.random() >= settings.mismatched)
+    images, points = pool.faces.images, pool.landmarks[:, :, :2]
+    target = pseudo_input(images[row], points[row], images[donor], points[donor], rng)
+    worn = row
+    if rng.random() < settings.another_photo:
+        worn = int(rng.choice(pool.photos[int(pool.person[row])]))
+    return _Example(row, target, pool.identities[worn], pool.teacher_identities[worn], bool(rng.random() < 0.5))
+
+
+def _swap_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator) -> _Example:
+    row = int(rng.choice(pool.targets))
+    sources = rng.choice(pool.sources, 8)
+    sources = sources[pool.person[sources] != pool.person[row]]
+    identity, teacher = pool.identities[sources[0]], pool.teacher_identities[sources[0]]
+    if rng.random() < settings.mixed_identities:
+        share = np.float32(rng.uniform(0.3, 0.7))
+        identity = _mix(identity, pool.identities[sources[1]], share)
+        teacher = _mix(teacher, pool.teacher_identities[sources[1]], share)
+    return _Example(row, pool.faces.images[row], identity, teacher, bool(rng.random() < 0.5))
+
+
+def _mix(a: NDArray[np.float32], b: NDArray[np.float32], share: np.float32) -> NDArray[np.float32]:
+    mixed = share * a + (1 - share) * b
+    return np.asarray(mixed / np.linalg.norm(mixed), np.float32)
+
+
+def _to_batch(pool: Pool, examples: list[_Example], reverse: int) -> Batch:
+    rows = [e.row for e in examples]
+    mirrored = [e.mirrored for e in examples]
+    masks = [[_mirror(m, e.mirrored) for m in _masks(pool.landmarks[e.row, :, :2])] for e in examples]
+    area, detail, mouth = (torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True))
+    answers = [_mirror(pool.faces.images[row], flag) for row, flag in zip(rows, mirrored, strict=True)]
+    crops = [_image_from_crop(pool.faces.points5[row], flag) for row, flag in zip(rows, mirrored, strict=True)]
+    return Batch(
+        targets=_to_tensor([_mirror(e.target, e.mirrored) for e in examples]),
+        answers=_to_tensor(answers),
+        identities=torch.from_numpy(np.stack([e.identity for e in examples])),
+        teacher_identities=torch.from_numpy(np.stack([e.teacher_identity for e in examples])),
+        own_identities=torch.from_numpy(pool.identities[rows]),
+        area=area,
+        detail=detail,
+        mouth=mouth,
+        embedder_grid=embedder_grid(torch.from_numpy(np.stack(crops)).float()),
+        reverse=reverse,
+    )
+
+
+def _mirror(image: NDArray[np.uint8], flag: bool) -> NDArray[np.uint8]:
+    return image[:, ::-1] if flag else image
+
+
+def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
+    """uint8 RGB (128, 128, 3) each -> float32 (B, 3, 128, 128) in -1..1."""
+    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+    return stacked.div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
+
+
+def _masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Face area with a soft edge, mouth and eyes, the open mouth; uint8 (128, 128) each."""
+    area = cv2.blur(polygon_mask(points[topo.OVAL], 1.06), (9, 9))
+    detail = polygon_mask(points[topo.LIPS_OUTER], 1.15)
+    for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
+        detail |= polygon_mask(points[eye], 1.5)
+    mouth = polygon_mask(points[topo.LIPS_INNER], 0.9)
+    return np.asarray(area, np.uint8), detail, mouth
+
+
+def _image_from_crop(points5: NDArray[np.float32], mirrored: bool) -> NDArray[np.float64]:
+    """(2, 3) affine from the embedder's 112 px crop to the 128 px picture."""
+    points = points5[[1, 0, 2, 4, 3]] * [-1, 1] + [SIZE - 1, 0] if mirrored else points5
+    return invert(similarity(points, ARCFACE_112 * EMBEDDER_SIZE))
+
+
+def train_generator(
+    data_dir: Path, cache_dir: Path, out: Path, plan: Plan, settings: GeneratorSettings, *, resume: bool = False
+) -> AeiNet:
+    """Train the generator; returns the running mean of its weights."""
+    pool = gather(load_faces(cache_dir, SETS, ("images", "mesh", "embeddings", "points5", "coverage")))
+    guides = Guides(data_dir / "teachers")
+    torch.manual_seed(settings.seed)
+    net = AeiNet(settings.net).to(memory_format=torch.channels_last)
+    return train(
+        net,
+        lambda step: make_batch(pool, settings, step),
+        lambda model, batch: generator_losses(model, batch, guides, settings.weights),
+        plan,
+        out,
+        resume=resume,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with faces/ and teachers/")
+    parser.add_argument("--cache", type=Path, required=True, help="folder made by vcam.training.data")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and log")
+    parser.add_argument("--minutes", type=float, required=True, help="training time in all; the rate falls at its end")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    plan = Plan(minutes=options.minutes, learning_rate=1e-3, weight_decay=1e-5, decay_from=0.75, ema=0.995)
+    train_generator(options.data, options.cache, options.out, plan, GeneratorSettings(), resume=options.resume)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,356 @@
+"""Measuring a generator on the fixed validation pairs, by nets that no loss knows.
+
+    python -m vcam.training.judge CHECKPOINT --data DIR --cache DIR --dlib DIR --out DIR
+
+The judge of identity is dlib's face descriptor (King, 2017): another net, trained on other data. It
+is an optional tool of evaluation, in no way needed by the program. Its raw cosines are high for
+everybody, so descriptors are centred on the training faces' mean, and two reference lines stand
+beside the figures: two photos of one person, and strangers. Pose is judged by FSA-Net, expression by
+face-api's net.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from vcam import topology as topo
+from vcam.errors import BadInput
+from vcam.inference import Net, open_session
+from vcam.training.data import MESH_POINTS, MESH_SIZE, SETS, SIZE, Faces, Picture, load_faces, unit_embeddings
+from vcam.training.identity_space import lift
+from vcam.training.loop import load_mean
+from vcam.training.networks import AeiNet, AeiNetSettings
+from vcam.training.pairs import polygon_mask
+from vcam.training.teachers import Teacher
+
+PAIRS = Path(__file__).with_name("pairs_val.csv")
+_CENTRING_FACES = 300
+_EMBEDDER_FROM_IMAGE = np.array([[1.16836, 0.000178, -18.930], [-0.000178, 1.16836, -17.860]])
+
+Images = NDArray[np.uint8]  # (N, 128, 128, 3) RGB
+Vectors = NDArray[np.float32]
+Swap = Callable[[Images, Vectors], Images]  # targets, identities (N, 512) -> swapped, composited pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Rows of the cache: a source, another photo of the same person, and somebody else as the target."""
+
+    source: NDArray[np.intp]
+    source2: NDArray[np.intp]
+    target: NDArray[np.intp]
+
+
+def load_pairs(faces: Faces, path: Path = PAIRS) -> Pairs:
+    """The fixed validation pairs as rows of the cache.
+
+    Raises:
+        BadInput: a picture of the list is not in the cache.
+    """
+    row_of = {Path(file).name: row for row, file in enumerate(faces.file)}
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    try:
+        columns = {name: np.array([row_of[row[name]] for row in rows]) for name in ("source", "source2", "target")}
+    except KeyError as error:
+        raise BadInput(f"the picture {error} of {path.name} is not in the cache: cache all sets first") from error
+    return Pairs(**columns)
+
+
+class DlibJudge:
+    """dlib's face descriptor, centred, as unit vectors."""
+
+    def __init__(self, folder: Path, centring: Images, boxes: NDArray[np.int_]):
+        """Load the nets and centre them on some training faces.
+
+        Raises:
+            BadInput: dlib or its nets are not there.
+        """
+        try:
+            import dlib
+        except ImportError as error:
+            raise BadInput("the judge needs dlib, which is not installed: pip install dlib-bin") from error
+        try:
+            self._points = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
+            self._net = dlib.face_recognition_model_v1(str(folder / "dlib_face_recognition_resnet_model_v1.dat"))
+        except RuntimeError as error:
+            raise BadInput(f"the judge's nets in {folder} cannot be loaded: {error}") from error
+        self._dlib: Any = dlib
+        self._mean = self._raw(centring, boxes).mean(0)
+
+    def _raw(self, images: Images, boxes: NDArray[np.int_]) -> Vectors:
+        descriptors = []
+        for image, (left, top, right, bottom) in zip(images, boxes, strict=True):
+            image = np.ascontiguousarray(image)
+            shape = self._points(image, self._dlib.rectangle(int(left), int(top), int(right), int(bottom)))
+            chip = self._dlib.get_face_chip(image, shape, size=150)
+            descriptors.append(np.array(self._net.compute_face_descriptor(chip)))
+        return np.asarray(descriptors, np.float32)
+
+    def describe(self, images: Images, boxes: NDArray[np.int_]) -> Vectors:
+        """Unit vectors (N, 128) of faces (N, 128, 128, 3) RGB in boxes (N, 4) xyxy."""
+        centred = self._raw(images, boxes) - self._mean
+        return np.asarray(centred / np.linalg.norm(centred, axis=1, keepdims=True), np.float32)
+
+
+def face_boxes(landmarks: NDArray[np.float32]) -> NDArray[np.int_]:
+    """Square-like boxes (N, 4) xyxy from brows to chin, as dlib's detector gives them; landmarks (N, 157, 2+)."""
+    xy = landmarks[:, :, :2]
+    low, high = xy[:, topo.OVAL].min(1), xy[:, topo.OVAL].max(1)
+    brow = xy[:, np.r_[topo.BROW_LEFT, topo.BROW_RIGHT], 1].min(1)
+    top = brow - 0.1 * (high[:, 1] - brow)
+    return np.stack([low[:, 0], top, high[:, 0], high[:, 1]], 1).round().astype(int)
+
+
+class AttributeJudges:
+    """Pose, expression and landmarks of faces in 128 px crops."""
+
+    def __init__(self, teachers_dir: Path):
+        self._pose = [open_session(teachers_dir / f"fsanet-{kind}.onnx", 1, ()) for kind in ("1x1", "var")]
+        self._expression = open_session(teachers_dir / "fapi_face_expression_model.onnx", 1, ())
+        self._mesher = Teacher(teachers_dir / "FaceMesh.onnx")
+
+    def pose(self, images: Images) -> Vectors:
+        """Yaw, pitch, roll in degrees: (N, 3)."""
+        rows = []
+        for image in images:
+            small = cv2.resize(image[8:120, 8:120, ::-1], (64, 64)).astype(np.float32)
+            blob = ((small - 127.5) / 128).transpose(2, 0, 1)[None]
+            rows.append(np.mean([_first(net, blob)[0] for net in self._pose], 0))
+        return np.asarray(rows, np.float32)
+
+    def expression(self, images: Images) -> NDArray[np.intp]:
+        """The class of each face's expression: (N,)."""
+        crops = [cv2.warpAffine(image, _EMBEDDER_FROM_IMAGE, (112, 112)) for image in images]
+        blobs = [crop.astype(np.float32).transpose(2, 0, 1)[None] for crop in crops]
+        return np.array([_first(self._expression, blob)[0].argmax() for blob in blobs])
+
+    @torch.inference_mode()
+    def landmarks(self, images: Images) -> NDArray[np.float32]:
+        """(N, 157, 2) pixels."""
+        batches = []
+        for start in range(0, len(images), 20):
+            x = torch.from_numpy(images[start : start + 20]).permute(0, 3, 1, 2).float() / 255
+            flat, _ = self._mesher(functional.interpolate(x, size=(MESH_SIZE, MESH_SIZE), mode="bilinear"))
+            batches.append(flat.view(-1, MESH_POINTS, 3)[:, list(topo.MESH), :2].numpy() * (SIZE / MESH_SIZE))
+        return np.concatenate(batches)
+
+
+def _first(net: Net, blob: NDArray[np.float32]) -> NDArray[np.float32]:
+    (name,) = net.inputs
+    return next(iter(net.run(**{name: blob}).values()))
+
+
+class Bench:
+    """Everything about the validation pairs that does not depend on the generator, computed once."""
+
+    def __init__(self, data_dir: Path, cache_dir: Path, dlib_dir: Path):
+        self.faces = load_faces(cache_dir, SETS, ("images", "crops112", "mesh", "embeddings"))
+        self.pairs = load_pairs(self.faces)
+        landmarks = self.faces.mesh[:, list(topo.MESH)]
+        train = np.flatnonzero(self.faces.split == "train")
+        centring = train[:: max(len(train) // _CENTRING_FACES, 1)]
+        self.judge = DlibJudge(dlib_dir, self.faces.images[centring], face_boxes(landmarks[centring]))
+        self.attributes = AttributeJudges(data_dir / "teachers")
+        self._embedder = Teacher(data_dir / "teachers" / "liguiyuan_mfn.onnx")
+        pairs = self.pairs
+        self.boxes = face_boxes(landmarks[pairs.target])
+        self.targets = self.faces.images[pairs.target]
+        self.embeddings = unit_embeddings(self.faces.embeddings)
+        self.judged = {
+            role: self.judge.describe(self.faces.images[rows], face_boxes(landmarks[rows]))
+            for role, rows in (("source", pairs.source), ("source2", pairs.source2), ("target", pairs.target))
+        }
+        self.target_pose = self.attributes.pose(self.targets)
+        self.target_expression = self.attributes.expression(self.targets)
+        self.target_landmarks = self.attributes.landmarks(self.targets)
+
+    def references(self) -> dict[str, float]:
+        """The lines that stand beside the figures: one person twice, and strangers."""
+        judged, teacher, pairs = self.judged, self.embeddings, self.pairs
+        return {
+            "judge_same_person": mean_cosine(judged["source"], judged["source2"]),
+            "judge_strangers": mean_cosine(judged["source"], judged["target"]),
+            "teacher_same_person": mean_cosine(teacher[pairs.source], teacher[pairs.source2]),
+            "teacher_strangers": mean_cosine(teacher[pairs.source], teacher[pairs.target]),
+        }
+
+    def measure(self, swap: Swap) -> tuple[dict[str, float], Images]:
+        """All figures of a generator, and its pictures."""
+        pairs = self.pairs
+        swaps = swap(self.targets, lift(self.embeddings[pairs.source]))
+        figures = self._identity(swaps) | self._attributes(swaps) | self._picture(swaps)
+        return {name: round(value, 4) for name, value in figures.items()}, swaps
+
+    @torch.inference_mode()
+    def _teacher(self, images: Images) -> Vectors:
+        crops = np.stack([cv2.warpAffine(image, _EMBEDDER_FROM_IMAGE, (112, 112)) for image in images])
+        raw = [self._embedder(torch.from_numpy(c).permute(0, 3, 1, 2).float())[0] for c in np.split(crops, 10)]
+        return functional.normalize(torch.cat(raw), dim=1).numpy()
+
+    def _identity(self, swaps: Images) -> dict[str, float]:
+        judged, pairs = self.judge.describe(swaps, self.boxes), self.pairs
+        teacher = self._teacher(swaps)
+        people, first = np.unique(self.faces.identity[pairs.source], return_index=True)
+        best = people[(judged @ self.judged["source2"][first].T).argmax(1)]
+        to_source = (judged * self.judged["source"]).sum(1)
+        to_target = (judged * self.judged["target"]).sum(1)
+        return {
+            "judge_source": float(to_source.mean()),
+            "judge_source2": mean_cosine(judged, self.judged["source2"]),
+            "judge_target": float(to_target.mean()),
+            "judge_top1": float((best == self.faces.identity[pairs.source]).mean()),
+            "judge_nearer_source": float((to_source > to_target).mean()),
+            "teacher_source": mean_cosine(teacher, self.embeddings[pairs.source]),
+            "teacher_target": mean_cosine(teacher, self.embeddings[pairs.target]),
+        }
+
+    def _attributes(self, swaps: Images) -> dict[str, float]:
+        made, wanted = self.attributes.landmarks(swaps), self.target_landmarks
+        between_eyes = np.linalg.norm(wanted[:, topo.EYES[:16]].mean(1) - wanted[:, topo.EYES[16:]].mean(1), axis=1)
+        error = np.linalg.norm(made - wanted, axis=2) / between_eyes[:, None]
+        pose = self.attributes.pose(swaps)
+        return {
+            "landmarks_percent": 100 * float(error.mean()),
+            "mouth_percent": 100 * float(error[:, topo.LIPS].mean()),
+            "eyes_percent": 100 * float(error[:, topo.EYES].mean()),
+            "mouth_opening_r": _correlation(_mouth_opening(made), _mouth_opening(wanted)),
+            "eye_opening_r": _correlation(_eye_opening(made), _eye_opening(wanted)),
+            "pose_deg": float(np.abs(pose - self.target_pose).mean()),
+            "expression_kept": float((self.attributes.expression(swaps) == self.target_expression).mean()),
+        }
+
+    def _picture(self, swaps: Images) -> dict[str, float]:
+        inside = np.stack([polygon_mask(p[topo.OVAL], 1.1) > 0 for p in self.target_landmarks])
+        error = np.abs(swaps.astype(np.float32) - self.targets)
+        low = [cv2.GaussianBlur(i.astype(np.float32), (0, 0), 8) for i in (*swaps, *self.targets)]
+        light = np.abs(np.stack(low[: len(swaps)]) - np.stack(low[len(swaps) :])) / 255
+        return {
+            "light_l1": float(light[inside].mean()),
+            "outside_levels": float(error[~inside].mean()),
+            "inside_levels": float(error[inside].mean()),
+            "sharpness": _laplacian(swaps, inside) / _laplacian(self.targets, inside),
+            "lattice": _lattice(swaps) / _lattice(self.targets),
+        }
+
+
+def mean_cosine(a: Vectors, b: Vectors) -> float:
+    """Mean cosine of rows of unit length."""
+    return float((a * b).sum(1).mean())
+
+
+def _correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _mouth_opening(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    return points[:, topo.LIP_LOWER, 1] - points[:, topo.LIP_UPPER, 1]
+
+
+def _eye_opening(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    left = points[:, topo.LID_LOWER_LEFT, 1] - points[:, topo.LID_UPPER_LEFT, 1]
+    return left + points[:, topo.LID_LOWER_RIGHT, 1] - points[:, topo.LID_UPPER_RIGHT, 1]
+
+
+def _laplacian(images: Images, inside: NDArray[np.bool_]) -> float:
+    """Mean standard deviation of the grey Laplacian inside the faces."""
+    energies = [
+        cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F)[face].std()
+        for image, face in zip(images, inside, strict=True)
+    ]
+    return float(np.mean(energies))
+
+
+def _lattice(images: Images) -> float:
+    """Energy of the grey faces' spectra at a period of 4 px in x or y, against its neighbours."""
+    grey = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]).astype(np.float32)
+    crop = grey[:, 32:96, 32:96] * np.hanning(64)[:, None] * np.hanning(64)
+    power = (np.abs(np.fft.fft2(crop)) ** 2).mean(0)  # a period of 4 px is row or column 16 of 64
+    peak = power[16, [0, 16, 32]].sum() + power[[0, 16, 32], 16].sum()
+    beside = sum(power[k, [0, 16, 32]].sum() + power[[0, 16, 32], k].sum() for k in (13, 19)) / 2
+    return float(peak / beside)
+
+
+def swap_with(net: AeiNet) -> Swap:
+    """A generator as a function of pictures."""
+
+    @torch.inference_mode()
+    def swap(targets: Images, identities: Vectors) -> Images:
+        results = []
+        for start in range(0, len(targets), 20):
+            x = torch.from_numpy(targets[start : start + 20]).permute(0, 3, 1, 2).float() / 127.5 - 1
+            colour, logit = net(x, torch.from_numpy(identities[start : start + 20]))
+            y = x + torch.sigmoid(logit) * (colour - x)
+            results.append(((y.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
+        return np.concatenate(results)
+
+    return swap
+
+
+def contact_sheet(sources: Images, targets: Images, swaps: Images, columns: int = 12) -> Images:
+    """Rows of source, target, swap: uint8 (H, W, 3) RGB."""
+    bands = []
+    for start in range(0, len(swaps) - columns + 1, columns):
+        rows = [np.hstack(list(kind[start : start + columns])) for kind in (sources, targets, swaps)]
+        bands.append(np.vstack(rows))
+    return np.vstack(bands)
+
+
+def choose_pairs(index: list[Picture], count: int = 200, seed: int = 7) -> list[tuple[str, str, str]]:
+    """Draw the validation pairs: file names of source, its other photo, target (always another person)."""
+    rng = np.random.default_rng(seed)
+    usable = [p for p in index if p.split == "val" and p.coverage > 0.95]
+    celebrities = [p for p in usable if p.set in ("celeba_wild", "celeba_test")]
+    portraits = [p for p in usable if p.set in ("generated", "celebamask")]
+    photos: dict[str, list[Picture]] = {}
+    for picture in celebrities:
+        photos.setdefault(picture.identity, []).append(picture)
+    people = sorted(person for person, owned in photos.items() if len(owned) >= 2)
+    portrait_count = count * 2 // 5
+    targets = [portraits[i] for i in rng.choice(len(portraits), portrait_count, replace=False)]
+    targets += [celebrities[i] for i in rng.choice(len(celebrities), count - portrait_count, replace=False)]
+    chosen = []
+    for target in targets:
+        person = next(p for p in rng.permutation(people) if p != target.identity)
+        first, second = (photos[person][i] for i in rng.choice(len(photos[person]), 2, replace=False))
+        chosen.append((Path(first.file).name, Path(second.file).name, Path(target.file).name))
+    return chosen
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure a checkpoint from the command line; prints the figures, writes figures and a contact sheet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--dlib", type=Path, required=True, help="folder with dlib's .dat files")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    net = load_mean(options.checkpoint, AeiNet(AeiNetSettings()))
+    assert isinstance(net, AeiNet)
+    bench = Bench(options.data, options.cache, options.dlib)
+    figures, swaps = bench.measure(swap_with(net))
+    print(json.dumps(bench.references() | figures, indent=1))
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "figures.json").write_text(json.dumps(bench.references() | figures, indent=1) + "\n")
+    shown = np.r_[0:12, 80:104]
+    sheet = contact_sheet(bench.faces.images[bench.pairs.source][shown], bench.targets[shown], swaps[shown])
+    cv2.imwrite(str(options.out / "contact_sheet.png"), sheet[:, :, ::-1])
+
+
+if __name__ == "__main__":
+    main()

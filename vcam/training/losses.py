@@ -1,0 +1,237 @@
+"""The generator's losses, each a mean over its part of the batch.
+
+A batch begins with reverse pairs (the answer is known); the rest are true swaps, whose output is also
+fed back to be undone (the cycle). Pictures are (B, 3, 128, 128) RGB in -1..1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vcam import topology as topo
+from vcam.training.data import EMBEDDER_SIZE, MESH_POINTS, MESH_SIZE
+from vcam.training.teachers import Teacher
+
+_MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
+_FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
+_EXPRESSION = [topo.MESH[i] for i in (*topo.LIPS, *topo.EYES, *topo.BROW_LEFT[:5], *topo.BROW_RIGHT[:5], *topo.NOSE)]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one step is made of; B pictures, the first ``reverse`` of them reverse pairs.
+
+    Attributes:
+        targets: (B, 3, 128, 128) the generator's input.
+        answers: (B, 3, 128, 128) the known answer of a reverse pair; the target itself of a true swap.
+        identities: (B, 512) unit vectors to wear, as the embedder that ships gives them.
+        teacher_identities: (B, 128) the same identities as unit vectors of the teacher.
+        own_identities: (B, 512) unit vectors of the person in ``answers``.
+        area: (B, 1, 128, 128) soft face area, 1 = swapped.
+        detail: (B, 1, 128, 128) 1 in mouth and eyes.
+        mouth: (B, 1, 128, 128) 1 in the open mouth.
+        embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
+        reverse: how many reverse pairs there are.
+    """
+
+    targets: Tensor
+    answers: Tensor
+    identities: Tensor
+    teacher_identities: Tensor
+    own_identities: Tensor
+    area: Tensor
+    detail: Tensor
+    mouth: Tensor
+    embedder_grid: Tensor
+    reverse: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each loss counts.
+
+    Attributes:
+        reconstruct: against the known answer (reverse pairs).
+        identity_reverse, identity_swap: 1 - cosine to the worn identity.
+        features: the embedder's inner features against the answer's (reverse pairs).
+        light: low frequencies against the target's (swaps).
+        background: outside the face area against the target (swaps).
+        landmarks: expression landmarks against the target's (swaps).
+        mouth: the open mouth's interior against the target's (swaps): teeth are the target's.
+        cycle: the swap undone against the target (swaps).
+        mask: the predicted mask against the face area.
+        texture: how much fine detail each place has, against the answer's or the target's.
+    """
+
+    reconstruct: float = 4.0
+    identity_reverse: float = 1.0
+    identity_swap: float = 2.0
+    features: float = 1.0
+    light: float = 3.0
+    background: float = 4.0
+    landmarks: float = 2.0
+    mouth: float = 0.5
+    cycle: float = 4.0
+    mask: float = 1.0
+    texture: float = 8.0
+
+
+class Guides(nn.Module):
+    """The two frozen teachers that losses are differentiated through."""
+
+    def __init__(self, teachers_dir: Path):
+        super().__init__()
+        self.embedder = Teacher(teachers_dir / "liguiyuan_mfn.onnx").to(memory_format=torch.channels_last)
+        self.mesher = Teacher(teachers_dir / "FaceMesh.onnx").to(memory_format=torch.channels_last)
+        self.stages = tuple(self.embedder.sums[i] for i in _FEATURE_STAGES)
+
+    def embed(self, pictures: Tensor, grid: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Pictures (B, 3, 128, 128), grid (B, 112, 112, 2) -> unit embeddings (B, 128), inner features."""
+        crops = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+        raw, features = self.embedder(_channels_last((crops + 1) * 127.5), self.stages)
+        return functional.normalize(raw, dim=1), features
+
+    def expression(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, 3, 128, 128) -> the expression's landmarks (B, P, 2), in units of 10 px of 192."""
+        enlarged = functional.interpolate(pictures, size=(MESH_SIZE, MESH_SIZE), mode="bilinear")
+        flat, _ = self.mesher(_channels_last((enlarged + 1) / 2))
+        return flat.view(-1, MESH_POINTS, 3)[:, _EXPRESSION, :2] / _MESH_UNIT_PX
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def embedder_grid(image_from_crop: Tensor) -> Tensor:
+    """The sampling grid of an embedder crop.
+
+    Args:
+        image_from_crop: (B, 2, 3) affine from pixels of the 112 px crop to pixels of the 128 px picture.
+
+    Returns:
+        (B, 112, 112, 2) in grid_sample's -1..1 without aligned corners.
+    """
+    rows, columns = torch.meshgrid(*[torch.arange(EMBEDDER_SIZE, dtype=torch.float32)] * 2, indexing="ij")
+    pixels = torch.stack([columns, rows, torch.ones_like(rows)], -1)  # (112, 112, 3)
+    places = torch.einsum("bij,hwj->bhwi", image_from_crop, pixels)
+    return (places + 0.5) / 64 - 1  # 64 = half of 128
+
+
+def composite(colour: Tensor, targets: Tensor, area: Tensor) -> Tensor:
+    """The picture that is judged: the swap inside the true area, the target outside."""
+    return targets + area * (colour - targets)
+
+
+def reconstruction_loss(colour: Tensor, answers: Tensor, area: Tensor, detail: Tensor) -> Tensor:
+    """Pixels, their 4 px means, and their differences to the right and downwards.
+
+    The differences punish a lattice and reward texture; mouth and eyes count three times.
+    """
+    weight = 0.15 + 2 * area * (1 + 2 * detail)
+    error = colour - answers
+    pixels = (error.abs() * weight).mean()
+    coarse = functional.avg_pool2d(error, 4).abs().mean()
+    slopes = (error.diff(dim=3).abs() * weight[..., 1:]).mean() + (error.diff(dim=2).abs() * weight[:, :, 1:]).mean()
+    return pixels + coarse + 0.5 * slopes
+
+
+def texture_loss(made: Tensor, wanted: Tensor, area: Tensor) -> Tensor:
+    """Mean strength of the grey Laplacian in 8 px windows, wherever the detail itself lies.
+
+    What cannot be foretold pixel by pixel comes out as a blur under every pixel loss; this one asks for
+    as much detail as a real picture has.
+    """
+    kernel = made.new_tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
+
+    def energy(pictures: Tensor) -> Tensor:
+        return functional.avg_pool2d(functional.conv2d(pictures.mean(1, keepdim=True), kernel, padding=1).abs(), 8, 4)
+
+    return ((energy(made) - energy(wanted)).abs() * functional.avg_pool2d(area, 8, 4)).mean()
+
+
+def feature_loss(made: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """Relative L1 of the embedder's inner features."""
+    parts = [(m - w).abs().mean() / (w.abs().mean() + 1e-3) for m, w in zip(made, wanted, strict=True)]
+    return torch.stack(parts).sum()
+
+
+def identity_loss(made: Tensor, wanted: Tensor) -> Tensor:
+    """1 - cosine of unit vectors (B, D)."""
+    return (1 - (made * wanted).sum(1)).mean()
+
+
+def light_loss(swaps: Tensor, targets: Tensor) -> Tensor:
+    """Low frequencies: 16 px means every 8 px."""
+    return functional.avg_pool2d(swaps - targets, 16, 8, 8, count_include_pad=False).abs().mean()
+
+
+def masked_l1(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
+    """Mean absolute difference where the mask (B, 1, H, W) is 1; at least 1 % of the picture is reckoned."""
+    return ((a - b).abs() * mask).mean() / mask.mean().clamp_min(0.01)
+
+
+def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weights) -> dict[str, Tensor]:
+    """All losses of one step, weighted; their sum is minimised.
+
+    Args:
+        net: an ``AeiNet``.
+        batch: reverse pairs first, then true swaps; either part may be empty.
+        guides: the frozen teachers.
+        weights: how much each loss counts.
+    """
+    colour, mask_logit = net(batch.targets, batch.identities)
+    losses = {"mask": weights.mask * functional.binary_cross_entropy_with_logits(mask_logit, batch.area)}
+    reverse_share = batch.reverse / len(colour)
+    pictures = composite(colour, batch.targets, batch.area)
+    if batch.reverse:
+        parts = _reverse_losses(colour, pictures, batch, guides, weights)
+        losses |= {name: value * reverse_share for name, value in parts.items()}
+    if batch.reverse < len(colour):
+        parts = _swap_losses(net, colour, pictures, batch, guides, weights)
+        losses |= {name: value * (1 - reverse_share) for name, value in parts.items()}
+    return losses
+
+
+def _reverse_losses(
+    colour: Tensor, pictures: Tensor, batch: Batch, guides: Guides, weights: Weights
+) -> dict[str, Tensor]:
+    """Against the known answer; the costly embedder sees only the first half."""
+    n, half = batch.reverse, max(batch.reverse // 2, 1)
+    made, made_features = guides.embed(pictures[:half], batch.embedder_grid[:half])
+    with torch.no_grad():
+        _, wanted_features = guides.embed(batch.answers[:half], batch.embedder_grid[:half])
+    answers = batch.answers[:n]
+    return {
+        "reconstruct": weights.reconstruct * reconstruction_loss(colour[:n], answers, batch.area[:n], batch.detail[:n]),
+        "identity_reverse": weights.identity_reverse * identity_loss(made, batch.teacher_identities[:half]),
+        "features": weights.features * feature_loss(made_features, wanted_features),
+        "texture_reverse": weights.texture * texture_loss(colour[:n], answers, batch.area[:n]),
+    }
+
+
+def _swap_losses(
+    net: nn.Module, colour: Tensor, pictures: Tensor, batch: Batch, guides: Guides, weights: Weights
+) -> dict[str, Tensor]:
+    """True swaps: whose face it is, what stays the target's, and that (half of them) can be undone."""
+    n = batch.reverse
+    colour, swaps, targets = colour[n:], pictures[n:], batch.targets[n:]
+    area, detail = batch.area[n:], batch.detail[n:]
+    made, _ = guides.embed(swaps, batch.embedder_grid[n:])
+    with torch.no_grad():
+        expression = guides.expression(targets)
+    half = max(len(swaps) // 2, 1)
+    undone, _ = net(swaps[:half].detach(), batch.own_identities[n : n + half])
+    return {
+        "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
+        "light": weights.light * light_loss(swaps, targets),
+        "background": weights.background * ((colour - targets).abs() * (1 - area)).mean(),
+        "landmarks": weights.landmarks * functional.smooth_l1_loss(guides.expression(swaps), expression, beta=0.2),
+        "mouth": weights.mouth * masked_l1(colour, targets, batch.mouth[n:]),
+        "texture": weights.texture * texture_loss(colour, targets, area),
+        "cycle": weights.cycle * reconstruction_loss(undone, targets[:half], area[:half], detail[:half]),
+    }

@@ -1,0 +1,207 @@
+"""The compact AEI-Net: attribute encoder, AAD residual blocks, identity style, soft mask.
+
+After "FaceShifter" (Li et al., 2019): the generator mixes the target's attributes and the source's
+identity in every AAD layer through a learned attention mask. Made for a CPU: every convolution but
+the last small one runs at a quarter of the resolution or below, and everything that depends on the
+identity alone is one vector, the style, computed once per source face.
+
+Letters are the paper's: X_t target, z_id identity, z_attr attributes, h activations, M attention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vcam.training.identity_space import DIMENSIONS
+
+_PATCH = 4  # pixels per side that the stem folds into channels, and the head unfolds
+_SLOPE = 0.1
+
+
+@dataclass(frozen=True)
+class AeiNetSettings:
+    """Sizes of the generator.
+
+    Attributes:
+        channels: of the levels at 1/4, 1/8, 1/16 and 1/32 of the resolution.
+        identity_channels: of the two hidden layers that map the embedding.
+    """
+
+    channels: tuple[int, int, int, int] = (64, 128, 192, 256)
+    identity_channels: int = 192
+
+
+TINY = AeiNetSettings(channels=(16, 16, 32, 32), identity_channels=16)  # for tests
+
+
+def _activate(x: Tensor) -> Tensor:
+    return functional.leaky_relu(x, _SLOPE)
+
+
+class AttributeEncoder(nn.Module):
+    """The target crop to a pyramid of attributes, coarsest first."""
+
+    def __init__(self, channels: tuple[int, ...]):
+        super().__init__()
+        self.stem = nn.Conv2d(3 * _PATCH**2, channels[0], 3, 1, 1)
+        self.downs = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise(channels))
+
+    def forward(self, x_t: Tensor) -> list[Tensor]:
+        """X_t (B, 3, S, S) -> z_attr of (B, C, S/32, S/32) ... (B, C, S/4, S/4)."""
+        level = _activate(self.stem(functional.pixel_unshuffle(x_t, _PATCH)))  # (B, 64, S/4, S/4)
+        levels = [level]
+        for down in self.downs:
+            level = _activate(down(level))
+            levels.append(level)
+        return levels[::-1]
+
+
+class AadLayer(nn.Module):
+    """Adaptive attentional denormalisation: out = A + M (I - A).
+
+    A modulates the normalised activations by the attributes, I by the identity, and M, read from the
+    activations, decides between them at every place. BatchNorm stands where the paper has
+    InstanceNorm, because it is a constant at run time.
+    """
+
+    def __init__(self, channels: int, attribute_channels: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False, momentum=0.05)
+        self.attributes = nn.Conv2d(attribute_channels, 2 * channels, 1)
+        self.attention = nn.Conv2d(channels, 1, 1)
+        self.channels = channels
+        nn.init.normal_(self.attributes.weight, 0, 0.03)
+        nn.init.normal_(self.attention.weight, 0, 0.02)
+        with torch.no_grad():
+            self.attributes.bias.copy_(torch.cat([torch.ones(channels), torch.zeros(channels)]))  # type: ignore[union-attr]
+            self.attention.bias.zero_()  # type: ignore[union-attr]
+
+    def forward(self, h: Tensor, z_attr: Tensor, style: Tensor) -> Tensor:
+        """H (B, C, H, W), z_attr (B, Ca, H, W), style (B, 2C): gain and bias of the identity."""
+        h = self.norm(h)
+        attention = torch.sigmoid(self.attention(h))  # (B, 1, H, W)
+        gain_attr, bias_attr = self.attributes(z_attr).split(self.channels, 1)
+        gain_id, bias_id = style[:, :, None, None].split(self.channels, 1)
+        by_attributes = torch.addcmul(bias_attr, h, gain_attr)
+        by_identity = torch.addcmul(bias_id, h, gain_id)
+        return by_attributes + attention * (by_identity - by_attributes)
+
+
+class AadBlock(nn.Module):
+    """A residual block: twice AAD layer, activation, 3x3 convolution."""
+
+    def __init__(self, channels_in: int, channels: int, attribute_channels: int):
+        super().__init__()
+        self.aad1 = AadLayer(channels_in, attribute_channels)
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, 1, 1)
+        self.aad2 = AadLayer(channels, attribute_channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.shortcut = nn.Conv2d(channels_in, channels, 1, bias=False) if channels_in != channels else nn.Identity()
+        self.style_size = 2 * (channels_in + channels)
+
+    def forward(self, h: Tensor, z_attr: Tensor, style: Tensor) -> Tensor:
+        """H (B, Cin, H, W) -> (B, C, H, W); style (B, style_size)."""
+        style1, style2 = style.split([2 * self.aad1.channels, 2 * self.aad2.channels], 1)
+        residual = self.conv1(_activate(self.aad1(h, z_attr, style1)))
+        residual = self.conv2(_activate(self.aad2(residual, z_attr, style2)))
+        return self.shortcut(h) + residual  # type: ignore[no-any-return]
+
+
+class Head(nn.Module):
+    """Features at a quarter of the resolution to colour and mask logit.
+
+    All sub-pixels of a channel start equal (ICNR, Aitken et al., 2017) and a 3x3 filter over the four
+    output channels, at first a binomial blur, joins them: both work against a lattice of the patch's
+    period. Nothing leads from the input picture around the identity.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.unfold = nn.Conv2d(channels, 4 * _PATCH**2, 3, 1, 1)
+        self.join = nn.Conv2d(4, 4, 3, 1, 1)
+        with torch.no_grad():
+            start = nn.init.kaiming_normal_(torch.empty(4, channels, 3, 3), a=_SLOPE) * 0.5
+            self.unfold.weight.copy_(start.repeat_interleave(_PATCH**2, 0))
+            self.unfold.bias.zero_()  # type: ignore[union-attr]
+            binomial = torch.tensor([1.0, 2.0, 1.0]) / 4
+            self.join.weight.copy_(torch.einsum("ij,a,b->ijab", torch.eye(4), binomial, binomial))
+            self.join.bias.zero_()  # type: ignore[union-attr]
+
+    def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """H (B, C, S/4, S/4) -> colour (B, 3, S, S) in -1..1, mask logit (B, 1, S, S)."""
+        out = self.join(functional.pixel_shuffle(self.unfold(_activate(h)), _PATCH))
+        return torch.tanh(out[:, :3]), out[:, 3:]
+
+
+class IdentityStyle(nn.Module):
+    """The identity embedding to the gains and biases of every AAD layer."""
+
+    def __init__(self, channels: int, gains: Tensor):
+        super().__init__()
+        self.mapping = nn.Sequential(
+            nn.Linear(DIMENSIONS, channels),
+            nn.LeakyReLU(_SLOPE),
+            nn.Linear(channels, channels),
+            nn.LeakyReLU(_SLOPE),
+        )
+        self.styles = nn.Linear(channels, len(gains))
+        nn.init.normal_(self.styles.weight, 0, 0.05)
+        with torch.no_grad():
+            self.styles.bias.copy_(gains)
+
+    def forward(self, z_id: Tensor) -> Tensor:
+        """z_id (B, 512) of unit length -> style (B, K)."""
+        return self.styles(self.mapping(z_id * DIMENSIONS**0.5))  # type: ignore[no-any-return]
+
+
+class AadGenerator(nn.Module):
+    """Target and style to swap and mask: the graph that runs every frame."""
+
+    def __init__(self, settings: AeiNetSettings):
+        super().__init__()
+        fine_to_coarse = settings.channels
+        coarse_to_fine = fine_to_coarse[::-1]
+        self.encoder = AttributeEncoder(fine_to_coarse)
+        channels_in = (coarse_to_fine[0], *coarse_to_fine[:-1])
+        self.blocks = nn.ModuleList(AadBlock(i, c, c) for i, c in zip(channels_in, coarse_to_fine, strict=True))
+        self.head = Head(fine_to_coarse[0])
+        self.style_sizes = [block.style_size for block in self.blocks]
+
+    def forward(self, x_t: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+        """X_t (B, 3, S, S) RGB in -1..1, S a multiple of 32; style (B, K) -> colour, mask logit."""
+        levels = self.encoder(x_t)
+        h = levels[0]
+        for i, (block, z_attr, part) in enumerate(
+            zip(self.blocks, levels, style.split(self.style_sizes, 1), strict=True)
+        ):
+            if i > 0:
+                h = functional.interpolate(h, scale_factor=2.0, mode="nearest")
+            h = block(h, z_attr, part)
+        return self.head(h)  # type: ignore[no-any-return]
+
+
+class AeiNet(nn.Module):
+    """The whole generator: identity style and AAD generator."""
+
+    def __init__(self, settings: AeiNetSettings):
+        super().__init__()
+        self.settings = settings
+        self.generator = AadGenerator(settings)
+        self.identity = IdentityStyle(settings.identity_channels, torch.cat(list(_neutral_styles(self.generator))))
+
+    def forward(self, x_t: Tensor, z_id: Tensor) -> tuple[Tensor, Tensor]:
+        """X_t (B, 3, S, S), z_id (B, 512) -> colour (B, 3, S, S) in -1..1, mask logit (B, 1, S, S)."""
+        return self.generator(x_t, self.identity(z_id))  # type: ignore[no-any-return]
+
+
+def _neutral_styles(generator: AadGenerator) -> Iterator[Tensor]:
+    """Gain one, bias zero for every AAD layer."""
+    for block in generator.blocks:
+        for layer in (block.aad1, block.aad2):  # type: ignore[union-attr]
+            yield torch.cat([torch.ones(layer.channels), torch.zeros(layer.channels)])  # type: ignore[arg-type]

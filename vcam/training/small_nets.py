@@ -1,0 +1,265 @@
+"""The four small nets: plain 3x3 convolutions from a quarter of the resolution down.
+
+Plain convolutions run several times nearer to the processor's peak than depthwise ones, and a
+pixel-unshuffle in place of the first full-resolution layers saves most of the memory traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vcam import topology
+
+
+def conv_unit(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    """Convolution, batch norm (folded at export), ReLU."""
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs, momentum=0.05), nn.ReLU(inplace=True))
+
+
+class ResidualUnit(nn.Module):
+    """Two convolutions beside a straight way."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.first = conv_unit(channels, channels)
+        self.second = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels, momentum=0.05)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape, not negative."""
+        return functional.relu(x + self.second(self.first(x)))
+
+
+class LandmarkNet(nn.Module):
+    """157 landmarks, head pose and visibility of a 128 px crop."""
+
+    def __init__(self, widths: Sequence[int] = (48, 64, 96, 128)):
+        super().__init__()
+        a, b, c, d = widths
+        self.features = nn.Sequential(
+            nn.PixelUnshuffle(4),  # [B, 48, 32, 32]
+            conv_unit(48, a),
+            conv_unit(a, b, 2),  # [B, b, 16, 16]
+            ResidualUnit(b),
+            conv_unit(b, c, 2),  # [B, c, 8, 8]
+            ResidualUnit(c),
+            conv_unit(c, d, 2),  # [B, d, 4, 4]
+            conv_unit(d, d),
+        )
+        self.points = nn.Linear(d * 16, 2 * topology.COUNT)
+        self.pose = nn.Linear(d * 16, 3)
+        self.presence = nn.Linear(d * 16, 1)
+        nn.init.normal_(self.points.weight, std=0.01)
+
+    def forward(self, crop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From a crop [B, 3, 128, 128] in -1..1.
+
+        Returns:
+            landmarks [B, 157, 2] crop px, pose [B, 3] degrees, visibility logit [B, 1].
+        """
+        f = self.features(crop).flatten(1)  # [B, 16 d]
+        points = 64 + 8 * self.points(f).view(-1, topology.COUNT, 2)
+        return points, 10 * self.pose(f), self.presence(f)
+
+
+class LandmarkExport(nn.Module):
+    """What is shipped: the logit becomes a probability."""
+
+    def __init__(self, net: LandmarkNet):
+        super().__init__()
+        self.net = net
+
+    def forward(self, crop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Landmarks [B, 157, 2], pose [B, 3], visibility [B, 1] in 0..1."""
+        points, pose, logit = self.net(crop)
+        return points, pose, torch.sigmoid(logit)
+
+
+STRIDES = (8, 16, 32)
+
+
+class DetectorNet(nn.Module):
+    """Anchor-free single-stage detector on three levels (after FCOS, YuNet and SCRFD).
+
+    One prediction per cell: face score, box (centre offset, log size) and five landmarks.
+    """
+
+    def __init__(self, widths: Sequence[int] = (32, 48, 64, 96), neck: int = 48):
+        super().__init__()
+        a, b, c, d = widths
+        self.stem = nn.Sequential(nn.PixelUnshuffle(2), conv_unit(12, a, 2))  # [B, a, H/4, W/4]
+        self.stage8 = nn.Sequential(conv_unit(a, b, 2), conv_unit(b, b))
+        self.stage16 = nn.Sequential(conv_unit(b, c, 2), ResidualUnit(c))
+        self.stage32 = nn.Sequential(conv_unit(c, d, 2), ResidualUnit(d))
+        self.lateral = nn.ModuleList(conv_unit(w, neck, kernel=1) for w in (b, c, d))
+        self.smooth = nn.ModuleList(conv_unit(neck, neck) for _ in STRIDES)
+        self.heads = nn.ModuleList(nn.Conv2d(neck, 15, 1) for _ in STRIDES)
+        for head in self.heads:
+            nn.init.normal_(head.weight, std=0.01)
+            nn.init.zeros_(head.bias)
+            nn.init.constant_(head.bias[:1], -4.6)  # one cell in a hundred is a face
+
+    def forward(self, image: Tensor) -> Tensor:
+        """From an image [B, 3, H, W] in -1..1, H and W multiples of 32, to [B, N, 15].
+
+        Per cell: score logit, box xyxy px (4), five landmarks px (10); levels one after another.
+        """
+        c8 = self.stage8(self.stem(image))
+        c16 = self.stage16(c8)
+        c32 = self.stage32(c16)
+        p32 = self.lateral[2](c32)
+        p16 = self.lateral[1](c16) + functional.interpolate(p32, scale_factor=2.0, mode="nearest")
+        p8 = self.lateral[0](c8) + functional.interpolate(p16, scale_factor=2.0, mode="nearest")
+        levels = zip((p8, p16, p32), self.smooth, self.heads, STRIDES, strict=True)
+        return torch.cat([decode_cells(head(smooth(p)), stride) for p, smooth, head, stride in levels], 1)
+
+
+def decode_cells(raw: Tensor, stride: int) -> Tensor:
+    """One level's raw [B, 15, h, w] to [B, h w, 15] in pixels."""
+    h, w = raw.shape[2], raw.shape[3]
+    y, x = torch.meshgrid(torch.arange(h, dtype=raw.dtype), torch.arange(w, dtype=raw.dtype), indexing="ij")
+    cells = (torch.stack([x, y], 2).view(1, h * w, 2) + 0.5) * stride  # [1, h w, 2]
+    flat = raw.flatten(2).transpose(1, 2)  # [B, h w, 15]
+    centre = cells + flat[:, :, 1:3] * stride
+    half = torch.exp(flat[:, :, 3:5].clamp(-4.0, 4.0)) * stride
+    points = flat[:, :, 5:].unflatten(2, (5, 2)) * stride + cells.unsqueeze(2)
+    return torch.cat([flat[:, :, :1], centre - half, centre + half, points.flatten(2)], 2)
+
+
+class DetectorExport(nn.Module):
+    """What is shipped: scores, boxes and landmarks apart."""
+
+    def __init__(self, net: DetectorNet):
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores [B, N] in 0..1, boxes [B, N, 4], landmarks [B, N, 10] px."""
+        cells = self.net(image)
+        return torch.sigmoid(cells[:, :, 0]), cells[:, :, 1:5], cells[:, :, 5:]
+
+
+class _LinearStage(nn.Module):
+    """A stage whose output may be negative, as the teacher's residual sums are."""
+
+    def __init__(self, *units: nn.Module, channels: int):
+        super().__init__()
+        self.units = nn.Sequential(*units)
+        self.out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.units(x))
+
+
+class EmbedderNet(nn.Module):
+    """Identity embedder in stages whose outputs have the shapes of a MobileFaceNet's, to be distilled stage by stage.
+
+    MobileFaceNet: Chen et al., 2018. Ours has plain convolutions and other blocks.
+    """
+
+    def __init__(self, widths: Sequence[int] = (64, 128, 128), depths: Sequence[int] = (1, 2, 2)):
+        super().__init__()
+        a, b, c = widths
+        self.stages = nn.ModuleList(
+            [
+                _LinearStage(nn.PixelUnshuffle(4), conv_unit(48, a), channels=a),  # [B, a, 28, 28]
+                _LinearStage(*(ResidualUnit(a) for _ in range(depths[0])), channels=a),
+                _LinearStage(conv_unit(a, b, 2), *(ResidualUnit(b) for _ in range(depths[1])), channels=b),
+                _LinearStage(conv_unit(b, c, 2), *(ResidualUnit(c) for _ in range(depths[2])), channels=c),
+            ]
+        )  # stages 2 and 3: [B, b, 14, 14], [B, c, 7, 7]
+        self.head = nn.Sequential(
+            conv_unit(c, 4 * c, kernel=1),
+            nn.Conv2d(4 * c, 4 * c, 7, groups=4 * c, bias=False),  # a learned weight for each place
+            nn.BatchNorm2d(4 * c, momentum=0.05),
+            nn.Flatten(),
+            nn.Linear(4 * c, 128),
+        )
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """From a crop [B, 3, 112, 112] in -1..1 to an embedding [B, 128], not normalised."""
+        for stage in self.stages:
+            crop = stage(crop)
+        embedding: Tensor = self.head(crop)
+        return embedding
+
+    def staged(self, crop: Tensor, given: Sequence[Tensor] | None = None) -> tuple[list[Tensor], Tensor]:
+        """All stages' outputs and the embedding.
+
+        Args:
+            crop: [B, 3, 112, 112] in -1..1.
+            given: the teacher's four stage outputs; each stage then starts from those instead of its
+                predecessor's own, so that all stages learn at once from the first step.
+        """
+        outputs = []
+        x = crop
+        for k, stage in enumerate(self.stages):
+            outputs.append(stage(x))
+            x = given[k] if given is not None else outputs[-1]
+        return outputs, self.head(x)
+
+
+class EmbedderExport(nn.Module):
+    """What is shipped: the embedding lifted into the 512-d identity space."""
+
+    def __init__(self, net: EmbedderNet, lift: Tensor):
+        """Join the net and ``lift`` [512, 128]."""
+        super().__init__()
+        self.net = net
+        self.register_buffer("lift", lift)
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """Embedding [B, 512], not normalised."""
+        return functional.linear(self.net(crop), self.lift)  # type: ignore[arg-type]
+
+
+REGIONS = ("other", "skin", "brows", "eyes", "nose", "lips", "mouth", "glasses", "hair")
+
+
+class RegionsNet(nn.Module):
+    """Nine regions of a 128 px crop at 64 x 64: a small U-Net from a quarter of the resolution down."""
+
+    def __init__(self, widths: Sequence[int] = (32, 48, 64, 96)):
+        super().__init__()
+        a, b, c, d = widths
+        self.stem = nn.Sequential(nn.PixelUnshuffle(2), conv_unit(12, a, 2))  # [B, a, 32, 32]
+        self.same32 = conv_unit(a, a)
+        self.down16 = nn.Sequential(conv_unit(a, b, 2), ResidualUnit(b))
+        self.down8 = nn.Sequential(conv_unit(b, c, 2), ResidualUnit(c))
+        self.down4 = nn.Sequential(conv_unit(c, d, 2), ResidualUnit(d))
+        self.up8 = nn.Sequential(conv_unit(d, c, kernel=1), nn.Upsample(scale_factor=2.0, mode="nearest"))
+        self.join8 = conv_unit(c, c)
+        self.up16 = nn.Sequential(conv_unit(c, b, kernel=1), nn.Upsample(scale_factor=2.0, mode="nearest"))
+        self.join16 = conv_unit(b, b)
+        self.up32 = nn.Sequential(conv_unit(b, a, kernel=1), nn.Upsample(scale_factor=2.0, mode="nearest"))
+        self.join32 = nn.Sequential(conv_unit(a, a), conv_unit(a, a))
+        self.head = nn.Conv2d(a, 4 * len(REGIONS), 1)
+        self.spread = nn.PixelShuffle(2)
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """From a crop [B, 3, 128, 128] in -1..1 to logits [B, 9, 64, 64]."""
+        f32 = self.same32(self.stem(crop))
+        f16 = self.down16(f32)
+        f8 = self.down8(f16)
+        g8 = self.join8(f8 + self.up8(self.down4(f8)))
+        g16 = self.join16(f16 + self.up16(g8))
+        logits: Tensor = self.spread(self.head(self.join32(f32 + self.up32(g16))))
+        return logits
+
+
+class RegionsExport(nn.Module):
+    """What is shipped: probabilities."""
+
+    def __init__(self, net: RegionsNet):
+        super().__init__()
+        self.net = net
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """Regions [B, 9, 64, 64], probabilities."""
+        return torch.softmax(self.net(crop), 1)
