@@ -19,6 +19,7 @@ from vcam.training.collages import Collage, CollageMaker, Scene
 from vcam.training.data import Faces, load_faces
 from vcam.training.landmarks import to_net
 from vcam.training.small_nets import STRIDES, DetectorNet
+from vcam.training.warm_start import warm_start
 
 SETS = ("generated", "celebamask", "celeba_wild", "celeba_test", "lfw", "utk")
 TRAIN_SIDE = 192  # square pictures as high as a 16:9 frame: more faces for each pixel computed
@@ -179,6 +180,8 @@ def main() -> None:
         rng = np.random.default_rng((options.seed, step))
         return pack([maker.draw(rng, TRAIN_SIDE, TRAIN_SIDE) for _ in range(options.batch)])
 
+    if options.pack:
+        warm_start(net, options.pack / "detector.onnx", lambda model: model(make_batch(0).images))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 2e-3)
     validate = validator(make_maker(faces, options, "val"))
     loop.train(net, make_batch, losses, plan, options.out, validate=validate, resume=options.resume)

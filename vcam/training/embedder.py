@@ -26,6 +26,7 @@ from vcam.training import augment, loop
 from vcam.training.data import EMBEDDER_SIZE, Faces, load_faces, unit_embeddings
 from vcam.training.landmarks import to_net
 from vcam.training.small_nets import EmbedderNet
+from vcam.training.warm_start import warm_start
 
 SETS = ("generated", "celebamask", "celeba_wild", "celeba_test", "utk")
 JITTER = augment.Jitter(roll_deg=5, scale=0.06, shift=0.03)
@@ -163,6 +164,8 @@ def main() -> None:
         rng = np.random.default_rng((options.seed, step))
         return data.batch(rng, step, options.batch)
 
+    if options.pack:
+        warm_start(net, options.pack / "embedder.onnx", lambda model: model(make_batch(0).crops))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 1.2e-3, weight_decay=5e-4)
     validate = validator(faces, teacher)
     loop.train(net, make_batch, losses, plan, options.out, validate=validate, resume=options.resume)

@@ -28,6 +28,7 @@ from vcam.training.loop import Plan, train
 from vcam.training.losses import Batch, Guides, Weights, embedder_grid, generator_losses
 from vcam.training.networks import AeiNet, AeiNetSettings
 from vcam.training.pairs import Likeness, likeness_of, nearest, polygon_mask, pseudo_input
+from vcam.training.warm_start import warm_start
 
 SHARP_SETS = ("generated", "celebamask", "celeba_wild")  # stored at 256 px: good enough to be answers
 TARGET_SETS = (*SHARP_SETS, "celeba_test")
@@ -176,7 +177,9 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int) -> Batch:
     rows = [e.row for e in examples]
     mirrored = [e.mirrored for e in examples]
     masks = [[_mirror(m, e.mirrored) for m in _masks(pool.landmarks[e.row, :, :2])] for e in examples]
-    area, detail, mouth = (torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True))
+    area, detail, inside = (
+        torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True)
+    )
     answers = [_mirror(pool.faces.images[row], flag) for row, flag in zip(rows, mirrored, strict=True)]
     crops = [_image_from_crop(pool.faces.points5[row], flag) for row, flag in zip(rows, mirrored, strict=True)]
     return Batch(
@@ -187,7 +190,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int) -> Batch:
         own_identities=torch.from_numpy(pool.identities[rows]),
         area=area,
         detail=detail,
-        mouth=mouth,
+        inside=inside,
         embedder_grid=embedder_grid(torch.from_numpy(np.stack(crops)).float()),
         reverse=reverse,
     )
@@ -204,13 +207,15 @@ def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
 
 
 def _masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Face area with a soft edge, mouth and eyes, the open mouth; uint8 (128, 128) each."""
+    """Face area with a soft edge, mouth and eyes, what lies between lips and lids; uint8 (128, 128) each."""
     area = cv2.blur(polygon_mask(points[topo.OVAL], 1.06), (9, 9))
     detail = polygon_mask(points[topo.LIPS_OUTER], 1.15)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
         detail |= polygon_mask(points[eye], 1.5)
-    mouth = polygon_mask(points[topo.LIPS_INNER], 0.9)
-    return np.asarray(area, np.uint8), detail, mouth
+    inside = polygon_mask(points[topo.LIPS_INNER], 0.9)
+    for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
+        inside |= polygon_mask(points[eye], 1.0)
+    return np.asarray(area, np.uint8), detail, inside
 
 
 def _image_from_crop(points5: NDArray[np.float32], mirrored: bool) -> NDArray[np.float64]:
@@ -220,13 +225,24 @@ def _image_from_crop(points5: NDArray[np.float32], mirrored: bool) -> NDArray[np
 
 
 def train_generator(
-    data_dir: Path, cache_dir: Path, out: Path, plan: Plan, settings: GeneratorSettings, *, resume: bool = False
+    data_dir: Path,
+    cache_dir: Path,
+    out: Path,
+    plan: Plan,
+    settings: GeneratorSettings,
+    *,
+    resume: bool = False,
+    pack: Path | None = None,
 ) -> AeiNet:
-    """Train the generator; returns the running mean of its weights."""
+    """Train the generator, from the weights in ``pack`` if given; returns the running mean of its weights."""
     pool = gather(load_faces(cache_dir, SETS, ("images", "mesh", "embeddings", "points5", "coverage")))
     guides = Guides(data_dir / "teachers")
     torch.manual_seed(settings.seed)
     net = AeiNet(settings.net).to(memory_format=torch.channels_last)
+    if pack:
+        first = make_batch(pool, settings, settings.reverse_only_steps)
+        warm_start(net, pack / "generator.onnx", lambda m: m(first.targets, first.identities), prefix="")
+        warm_start(net.identity, pack / "identity.onnx", lambda m: m(first.identities), prefix="")
     return train(
         net,
         lambda step: make_batch(pool, settings, step),
@@ -245,11 +261,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and log")
     parser.add_argument("--minutes", type=float, required=True, help="training time in all; the rate falls at its end")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--pack", type=Path, help="go on from the weights of the pack in this folder")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     plan = Plan(minutes=options.minutes, learning_rate=1e-3, weight_decay=1e-5, decay_from=0.75, ema=0.995)
-    train_generator(options.data, options.cache, options.out, plan, GeneratorSettings(), resume=options.resume)
+    settings = GeneratorSettings(reverse_only_steps=0 if options.pack else GeneratorSettings.reverse_only_steps)
+    train_generator(options.data, options.cache, options.out, plan, settings, resume=options.resume, pack=options.pack)
 
 
 if __name__ == "__main__":

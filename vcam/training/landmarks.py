@@ -22,6 +22,7 @@ from vcam import topology
 from vcam.training import augment, loop
 from vcam.training.data import SETS, Faces, load_faces
 from vcam.training.small_nets import LandmarkNet
+from vcam.training.warm_start import warm_start
 
 SIZE = 128
 JITTER = augment.Jitter(roll_deg=22, scale=0.22, shift=0.11)
@@ -275,6 +276,8 @@ def main() -> None:
     def make_batch(step: int) -> LandmarkBatch:
         return data.batch(np.random.default_rng((options.seed, step)), options.batch)
 
+    if options.pack:
+        warm_start(net, options.pack / "landmarks.onnx", lambda model: model(make_batch(0).crops))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 2e-3)
     loop.train(net, make_batch, losses, plan, options.out, validate=validate, resume=options.resume)
 

@@ -265,6 +265,7 @@ class Options:
     rate: float | None
     seed: int
     resume: bool
+    pack: Path | None
 
 
 def start(description: str, batch: int = 32) -> Options:
@@ -280,6 +281,7 @@ def start(description: str, batch: int = 32) -> Options:
     parser.add_argument("--rate", type=float, help="learning rate, if not the net's own")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--pack", type=Path, help="go on from the weights of the pack in this folder")
     parser.add_argument("--threads", type=int, default=1)
     given = vars(parser.parse_args())
     torch.set_num_threads(given.pop("threads"))

@@ -20,6 +20,12 @@ from vcam.training.teachers import Teacher
 _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
 _FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
 _EXPRESSION = [topo.MESH[i] for i in (*topo.LIPS, *topo.EYES, *topo.BROW_LEFT[:5], *topo.BROW_RIGHT[:5], *topo.NOSE)]
+_GAP_ENDS = (
+    (topo.LIP_UPPER, topo.LIP_LOWER),
+    (topo.LID_UPPER_LEFT, topo.LID_LOWER_LEFT),
+    (topo.LID_UPPER_RIGHT, topo.LID_LOWER_RIGHT),
+)
+_GAPS = [[_EXPRESSION.index(topo.MESH[pair[end]]) for pair in _GAP_ENDS] for end in (0, 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Batch:
         own_identities: (B, 512) unit vectors of the person in ``answers``.
         area: (B, 1, 128, 128) soft face area, 1 = swapped.
         detail: (B, 1, 128, 128) 1 in mouth and eyes.
-        mouth: (B, 1, 128, 128) 1 in the open mouth.
+        inside: (B, 1, 128, 128) 1 between the lips and between the lids.
         embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
         reverse: how many reverse pairs there are.
     """
@@ -46,7 +52,7 @@ class Batch:
     own_identities: Tensor
     area: Tensor
     detail: Tensor
-    mouth: Tensor
+    inside: Tensor
     embedder_grid: Tensor
     reverse: int
 
@@ -62,7 +68,8 @@ class Weights:
         light: low frequencies against the target's (swaps).
         background: outside the face area against the target (swaps).
         landmarks: expression landmarks against the target's (swaps).
-        mouth: the open mouth's interior against the target's (swaps): teeth are the target's.
+        inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
+        openings: the gaps between lips and between lids against the target's (swaps).
         cycle: the swap undone against the target (swaps).
         mask: the predicted mask against the face area.
         texture: how much fine detail each place has, against the answer's or the target's.
@@ -75,7 +82,8 @@ class Weights:
     light: float = 3.0
     background: float = 4.0
     landmarks: float = 2.0
-    mouth: float = 0.5
+    inside: float = 1.0
+    openings: float = 1.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
@@ -175,6 +183,19 @@ def masked_l1(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     return ((a - b).abs() * mask).mean() / mask.mean().clamp_min(0.01)
 
 
+def openings_loss(made: Tensor, wanted: Tensor) -> Tensor:
+    """Mean L1 of the vectors across the open mouth and the open eyes.
+
+    Among a hundred landmarks these six hardly count, yet they are the expression.
+
+    Args:
+        made: (B, P, 2) as ``Guides.expression`` gives them.
+        wanted: the same of the target.
+    """
+    error = made - wanted
+    return (error[:, _GAPS[0]] - error[:, _GAPS[1]]).abs().mean()
+
+
 def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weights) -> dict[str, Tensor]:
     """All losses of one step, weighted; their sum is minimised.
 
@@ -224,14 +245,16 @@ def _swap_losses(
     made, _ = guides.embed(swaps, batch.embedder_grid[n:])
     with torch.no_grad():
         expression = guides.expression(targets)
+    made_expression = guides.expression(swaps)
     half = max(len(swaps) // 2, 1)
     undone, _ = net(swaps[:half].detach(), batch.own_identities[n : n + half])
     return {
         "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
         "light": weights.light * light_loss(swaps, targets),
         "background": weights.background * ((colour - targets).abs() * (1 - area)).mean(),
-        "landmarks": weights.landmarks * functional.smooth_l1_loss(guides.expression(swaps), expression, beta=0.2),
-        "mouth": weights.mouth * masked_l1(colour, targets, batch.mouth[n:]),
+        "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=0.2),
+        "openings": weights.openings * openings_loss(made_expression, expression),
+        "inside": weights.inside * masked_l1(colour, targets, batch.inside[n:]),
         "texture": weights.texture * texture_loss(colour, targets, area),
         "cycle": weights.cycle * reconstruction_loss(undone, targets[:half], area[:half], detail[:half]),
     }

@@ -27,6 +27,7 @@ from vcam.training import augment, loop
 from vcam.training.data import SIZE, Faces, load_faces
 from vcam.training.landmarks import to_net
 from vcam.training.small_nets import REGIONS, RegionsNet
+from vcam.training.warm_start import warm_start
 
 SETS = ("generated", "celebamask", "celeba_wild", "celeba_test", "lfw", "utk")
 JITTER = augment.Jitter(roll_deg=20, scale=0.2, shift=0.1)
@@ -222,6 +223,8 @@ def main() -> None:
     def make_batch(step: int) -> RegionsBatch:
         return data.batch(np.random.default_rng((options.seed, step)), options.batch)
 
+    if options.pack:
+        warm_start(net, options.pack / "regions.onnx", lambda model: model(make_batch(0).crops))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 2e-3)
     loop.train(
         net,

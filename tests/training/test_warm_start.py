@@ -1,0 +1,76 @@
+"""What ships can be trained on: the exported graph, read back, is the same function."""
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
+
+from vcam.errors import BadInput, ModelMissing  # noqa: E402
+from vcam.training.export import export_generator  # noqa: E402
+from vcam.training.export_small import SMALL_NETS, export_small  # noqa: E402
+from vcam.training.networks import TINY, AeiNet  # noqa: E402
+from vcam.training.warm_start import warm_start  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+
+def settled(net, run):
+    """A net whose batch norms have seen something, with unequal gains."""
+    torch.manual_seed(1)
+    net.train()
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d) and module.affine:
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias)
+    with torch.no_grad():
+        for _ in range(3):
+            run(net)
+    return net.eval()
+
+
+@pytest.mark.parametrize("name", ["detector", "landmarks", "embedder", "regions"])
+def test_a_small_net_read_back_is_the_same_function(name, tmp_path):
+    crops = torch.rand(4, *SMALL_NETS[name].shape[1:]) * 2 - 1
+
+    def run(net):
+        return net(crops)
+
+    trained = settled(SMALL_NETS[name].build(), run)
+    fresh = SMALL_NETS[name].build()
+    warm_start(fresh, export_small(name, trained, tmp_path), run)
+    assert fresh.training
+    with torch.no_grad():
+        expected, found = run(trained), run(fresh.eval())
+    pairs = zip(expected, found, strict=True) if isinstance(expected, tuple) else [(expected, found)]
+    for wanted, value in pairs:
+        torch.testing.assert_close(value, wanted, atol=0.02 * wanted.abs().max().item(), rtol=0.02)  # stored as float16
+
+
+def test_the_generator_read_back_is_the_same_function_in_training_too(tmp_path):
+    targets = torch.rand(8, 3, 64, 64) * 2 - 1
+    identities = torch.nn.functional.normalize(torch.randn(8, 512))
+
+    def run(net):
+        return net(targets, identities)
+
+    trained = settled(AeiNet(TINY), run)
+    export_generator(trained, tmp_path)
+    fresh = AeiNet(TINY)
+    warm_start(fresh, tmp_path / "generator.onnx", run, prefix="")
+    warm_start(fresh.identity, tmp_path / "identity.onnx", lambda net: net(identities), prefix="")
+    with torch.no_grad():
+        (wanted, wanted_mask), (found, found_mask) = run(trained), run(fresh.eval())
+    torch.testing.assert_close(found, wanted, atol=0.01, rtol=0.01)
+    torch.testing.assert_close(found_mask, wanted_mask, atol=0.05, rtol=0.02)
+
+
+def test_the_weights_of_another_architecture_are_refused(tmp_path):
+    export_generator(AeiNet(TINY), tmp_path)
+    net = SMALL_NETS["landmarks"].build()
+    with pytest.raises(BadInput, match="another architecture"):
+        warm_start(net, tmp_path / "generator.onnx", lambda model: model(torch.zeros(1, 3, 128, 128)))
+
+
+def test_a_missing_pack_is_named(tmp_path):
+    net = SMALL_NETS["landmarks"].build()
+    with pytest.raises(ModelMissing, match=r"landmarks\.onnx"):
+        warm_start(net, tmp_path / "landmarks.onnx", lambda model: model(torch.zeros(1, 3, 128, 128)))
