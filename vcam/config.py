@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from vcam.errors import BadSettings
-from vcam.types import Safe, VideoMode
+from vcam.types import BadgeMode, Safe, VideoMode
 
 DEVICE_NAME = "FaceWarp Cam"
 DEFAULT_MODE = VideoMode(1280, 720, 30.0)
@@ -50,6 +50,7 @@ class RunSettings:
         face: name of a source face, or the path of a photo.
         mode: size and rate of the output.
         safe: what goes out instead of a frame that was not swapped.
+        badge: when swapped pictures carry the visible label.
         loop: whether a video is played again and again.
         pipeline: see there.
     """
@@ -59,6 +60,7 @@ class RunSettings:
     face: str | None = None
     mode: VideoMode = DEFAULT_MODE
     safe: Safe = Safe.HOLD_BLUR
+    badge: BadgeMode = BadgeMode.OFF
     loop: bool = True
     pipeline: PipelineSettings = PipelineSettings()
 

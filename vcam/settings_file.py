@@ -31,7 +31,7 @@ from vcam.config import (
     parse_size,
 )
 from vcam.errors import BadSettings
-from vcam.types import Safe, VideoMode
+from vcam.types import BadgeMode, Safe, VideoMode
 
 Plain = str | bool | int | float  # what a value looks like in TOML
 E = TypeVar("E", bound=StrEnum)
@@ -146,6 +146,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("safeguards.mark", "run.pipeline.mark", parse_switch, bool,
             "Whether swapped pictures carry the invisible mark. Without it no machine can tell that they were changed, "
             "which the law may ask of you."),
+    Setting("safeguards.badge", "run.badge", one_of(BadgeMode), str,
+            "When swapped pictures carry the visible label AI face: off, first-5-seconds or always."),
     Setting("hotkeys.toggle_key", "hotkeys.toggle", parse_hotkey, _show_hotkey,
             "Key that switches the swap on and off in every program, such as Ctrl+Alt+F, or none."),
     Setting("hotkeys.next_face_key", "hotkeys.next_face", parse_hotkey, _show_hotkey,

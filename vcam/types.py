@@ -135,6 +135,14 @@ class Safe(StrEnum):
     RAW = "raw"
 
 
+class BadgeMode(StrEnum):
+    """When swapped pictures carry the visible label "AI face"."""
+
+    OFF = "off"
+    FIRST = "first-5-seconds"
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """What the user wants now. Replaced whole, never edited; read once for each frame."""
@@ -142,6 +150,7 @@ class Control:
     enabled: bool
     source: Source | None
     safe: Safe = Safe.HOLD_BLUR
+    badge: BadgeMode = BadgeMode.OFF
 
 
 class Shown(StrEnum):

@@ -10,7 +10,7 @@ from vcam.imaging import privacy_blur
 from vcam.pipeline.build import Engines, check_models
 from vcam.pipeline.enrol import built_in_source, read_source
 from vcam.pipeline.process import process
-from vcam.types import Basis, Control, Frame, Work
+from vcam.types import BadgeMode, Basis, Control, Frame, Work
 from vcam.video.files import read_video
 
 
@@ -56,6 +56,28 @@ def test_the_mark_changes_little_and_everywhere(frames, source):
         difference = np.abs(with_mark.astype(int) - without)
         assert 0 < difference.max() <= 6
         assert (difference.max(2) > 0).mean() > 0.2
+
+
+def test_the_badge_is_in_swapped_pictures_beside_the_face_and_costs_no_copy(frames, source):
+    pipeline = Engines(PipelineSettings(mark=False)).build()
+    names = [name for name, _ in pipeline]
+    made = {}
+    for mode in (BadgeMode.OFF, BadgeMode.FIRST, BadgeMode.ALWAYS):
+        work = Work(frames[0], Control(True, source, badge=mode), frames[0].image)
+        for name, stage in pipeline:
+            before = work.image
+            stage(work)
+            assert name != "badge" or work.image is before
+        made[mode] = work
+    assert names.index("blend") < names.index("badge")
+    drawn = (made[BadgeMode.ALWAYS].image != made[BadgeMode.OFF].image).any(2)
+    left, top, right, bottom = (int(v) for v in made[BadgeMode.OFF].faces[0].box)
+    assert drawn.sum() > 1000
+    assert not drawn[top:bottom, left:right].any()
+    assert np.array_equal(made[BadgeMode.FIRST].image, made[BadgeMode.ALWAYS].image)
+    unswapped = Work(frames[0], Control(True, source, badge=BadgeMode.ALWAYS), frames[0].image)
+    dict(pipeline)["badge"](unswapped)
+    assert np.array_equal(frames[0].image, unswapped.image)
 
 
 def test_a_switch_of_source_falls_between_two_frames(frames):

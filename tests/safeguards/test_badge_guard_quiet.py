@@ -5,22 +5,24 @@ import threading
 import numpy as np
 import pytest
 
-from vcam.safeguards.badge import Badge, BadgeMode
+from vcam.safeguards.badge import Badge
 from vcam.safeguards.guard import Guard, guard_state
 from vcam.safeguards.quiet import QuietFormatter, without_file_names
+from vcam.types import BadgeMode
 
 
 @pytest.mark.parametrize(
-    ("mode", "seconds", "due"),
+    ("mode", "due_at_s"),
     [
-        (BadgeMode.OFF, 0.0, False),
-        (BadgeMode.FIRST, 4.9, True),
-        (BadgeMode.FIRST, 5.1, False),
-        (BadgeMode.ALWAYS, 1e6, True),
+        (BadgeMode.OFF, []),
+        (BadgeMode.FIRST, [0, 1, 2, 3, 4, 7, 8, 20]),  # another face at 7 s, a break from 8 to 20 s
+        (BadgeMode.ALWAYS, [0, 1, 2, 3, 4, 5, 6, 7, 8, 20]),
     ],
 )
-def test_when_the_badge_is_due(mode, seconds, due):
-    assert Badge(mode).shows(seconds) is due
+def test_when_the_badge_is_due(mode, due_at_s):
+    badge = Badge()
+    worn = dict.fromkeys(range(7), "ann") | dict.fromkeys((7, 8, 20), "ben")
+    assert [at for at, source_id in worn.items() if badge.due(mode, source_id, 100.0 + at)] == due_at_s
 
 
 @pytest.mark.parametrize("size_wh", [(640, 360), (1280, 720), (320, 240), (720, 1280)])
@@ -29,7 +31,7 @@ def test_the_badge_keeps_off_the_face(size_wh, face):
     width, height = size_wh
     image = np.full((height, width, 3), 120, np.uint8)
     box = None if face is None else np.array(face, np.float32) * [width, height, width, height]
-    Badge(BadgeMode.ALWAYS).draw(image, box)
+    Badge().draw(image, box)
     changed = (image != 120).any(2)
     assert changed.any()
     if box is not None:
@@ -41,12 +43,18 @@ def test_the_badge_keeps_off_the_face(size_wh, face):
 
 
 def test_the_badge_stays_in_its_corner():
-    badge, images = Badge(BadgeMode.ALWAYS), [np.full((360, 640, 3), 120, np.uint8) for _ in range(3)]
+    badge, images = Badge(), [np.full((360, 640, 3), 120, np.uint8) for _ in range(3)]
     badge.draw(images[0], np.array([0, 180, 320, 360], np.float32))
     badge.draw(images[1], np.array([200, 0, 400, 200], np.float32))
     badge.draw(images[2], None)
     np.testing.assert_array_equal(images[0], images[2])
     np.testing.assert_array_equal(images[1], images[2])
+
+
+@pytest.mark.parametrize("size_wh", [(64, 64), (110, 64), (128, 26), (7680, 64)])
+def test_a_very_small_picture_does_not_fail(size_wh):
+    image = np.full((size_wh[1], size_wh[0], 3), 120, np.uint8)
+    Badge().draw(image, np.array([0, 0, 20, 20], np.float32))
 
 
 def test_without_a_guard_that_is_said():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vcam.config import DEFAULT_MODE, Engine, parse_fps, parse_size
 from vcam.errors import BadSettings
-from vcam.types import Safe
+from vcam.types import BadgeMode, Safe
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -47,7 +47,7 @@ def positive_seconds(text: str) -> float:
 
 
 def add_face(parser: argparse.ArgumentParser) -> None:
-    """``--face``, ``--engine``, ``--safe`` and ``--models``."""
+    """``--face``, ``--engine``, ``--safe``, ``--badge`` and ``--models``."""
     parser.add_argument(
         "--face",
         metavar="NAME|PHOTO",
@@ -64,6 +64,12 @@ def add_face(parser: argparse.ArgumentParser) -> None:
         choices=[safe.value for safe in Safe],
         default=Safe.HOLD_BLUR.value,
         help="what is shown when a frame could not be swapped; raw shows your own face (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--badge",
+        choices=[badge.value for badge in BadgeMode],
+        default=BadgeMode.OFF.value,
+        help="when swapped pictures carry the visible label AI face (default: %(default)s)",
     )
     parser.add_argument("--models", type=Path, metavar="DIR", help="another folder of networks")
 

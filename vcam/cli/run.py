@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vcam.cli.arguments import Subparsers, add_face, add_mode, positive_seconds, told
 from vcam.config import Engine, PipelineSettings, RunSettings
 from vcam.errors import BadSettings
-from vcam.types import Safe, VideoMode
+from vcam.types import BadgeMode, Safe, VideoMode
 
 if TYPE_CHECKING:
     from vcam.pipeline.runner import Runner
@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         face=arguments.face,
         mode=VideoMode(arguments.size[0], arguments.size[1], arguments.fps),
         safe=Safe(arguments.safe),
+        badge=BadgeMode(arguments.badge),
         loop=not arguments.once,
         pipeline=PipelineSettings(Engine(arguments.engine), arguments.models),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vcam.cli.arguments import Subparsers, add_face
 from vcam.config import Engine, PipelineSettings
-from vcam.types import Safe
+from vcam.types import BadgeMode, Safe
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.face,
         Safe(arguments.safe),
         PipelineSettings(Engine(arguments.engine), arguments.models),
+        BadgeMode(arguments.badge),
     )
 
     def notice(text: str) -> None:

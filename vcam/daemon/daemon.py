@@ -65,7 +65,7 @@ class Daemon:
         self._notice = ""
         self._source = self._first_source()
         self._preset = self._matching_preset()
-        self.runner = self._new_runner(Control(settings.enabled, self._source, settings.run.safe))
+        self.runner = self._new_runner(Control(settings.enabled, self._source, settings.run.safe, settings.run.badge))
         self._state = self._compose()
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
 
@@ -244,7 +244,7 @@ class Daemon:
                 if value != settings_file.value_of(before, setting):
                     self._remember(setting.name, value)
             self._preset = self._matching_preset()
-            self.runner.control = replace(self.runner.control, safe=settings.run.safe)
+            self.runner.control = replace(self.runner.control, safe=settings.run.safe, badge=settings.run.badge)
             self._restart |= (before.run.mode, before.run.output) != (settings.run.mode, settings.run.output)
         if before.run.pipeline != settings.run.pipeline:
             self.runner.rebuild_pipeline(self._build_pipeline)

@@ -14,6 +14,7 @@ from vcam.faces.track import UserTrack
 from vcam.geometry import FFHQ_512
 from vcam.inference import Net, open_session
 from vcam.pipeline import stages
+from vcam.safeguards.badge import Badge
 from vcam.safeguards.watermark import Marker, new_session
 from vcam.safeguards.watermark_code import Kind
 from vcam.swap.buffers import Buffers
@@ -107,6 +108,7 @@ class Engines:
             ("crop", stages.cut_out(buffers)),
             ("swap", stages.swap_face(engine, Finisher(engine.size))),
             ("blend", stages.blend(buffers)),
+            ("badge", stages.label(Badge())),
         )
         return (
             (*stages_of_swap, ("mark", stages.mark(Marker(*self._marker_of)))) if self.settings.mark else stages_of_swap

@@ -19,7 +19,7 @@ from vcam.pipeline.offline import at_constant_rate, swap_frames
 from vcam.pipeline.process import process
 from vcam.pipeline.stats import Stats
 from vcam.safeguards.watermark_code import Kind
-from vcam.types import Control, Frame, Image, Safe, Shown, VideoMode, Work
+from vcam.types import BadgeMode, Control, Frame, Image, Safe, Shown, VideoMode, Work
 from vcam.video.files import VideoReader
 from vcam.video.files_out import FileOutput
 from vcam.video.photos import read_photo
@@ -37,6 +37,7 @@ class SwapJob:
         face: name of a built-in face, or a photo; None is the first built-in one.
         safe: what stands in for a frame of a video that could not be swapped.
         settings: of the pipeline.
+        badge: when swapped pictures carry the visible label.
     """
 
     input: Path
@@ -44,6 +45,7 @@ class SwapJob:
     face: str | None
     safe: Safe
     settings: PipelineSettings
+    badge: BadgeMode = BadgeMode.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def swap_photo(image: Image, job: SwapJob, notice: Callable[[str], None]) -> Ima
     """
     engines = Engines(job.settings, Kind.PHOTO)
     source = read_source(job.face, job.settings.models or find_models_folder(), notice)
-    work = Work(Frame(image, 0, 0.0), Control(True, source, job.safe), image)
+    work = Work(Frame(image, 0, 0.0), Control(True, source, job.safe, job.badge), image)
     return process(engines.build(), work)
 
 
@@ -115,12 +117,13 @@ def swap_video_file(job: SwapJob, notice: Callable[[str], None], advance: Callab
         source = read_source(job.face, job.settings.models or find_models_folder(), notice)
         pipeline = engines.build()
         facts, stats, shown = reader.facts, Stats(), dict.fromkeys(Shown, 0)
+        control = Control(True, source, job.safe, job.badge)
         gate = Gate(privacy_blur, lambda reason: draw_card(facts.width, facts.height, reason))
 
         def pictures() -> Iterator[tuple[Image, float]]:
             for frame, time_s in reader:
                 timed = Frame(frame.image, frame.index, time_s)
-                for chosen in swap_frames([timed], pipeline, Control(True, source, job.safe), gate, stats):
+                for chosen in swap_frames([timed], pipeline, control, gate, stats):
                     shown[chosen.shown] += 1
                     yield chosen.image, time_s
                 advance(facts.frame_count or None)

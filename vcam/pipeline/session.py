@@ -74,7 +74,7 @@ def open_session(settings: RunSettings, enabled: bool, notice: Callable[[str], N
         engines.build,
         output,
         settings.mode,
-        Control(enabled, source, settings.safe),
+        Control(enabled, source, settings.safe, settings.badge),
         blur=privacy_blur,
         card=draw_card,
     )

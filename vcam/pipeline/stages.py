@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from vcam.errors import NoFace, SwapError
 from vcam.faces.track import UserTrack
 from vcam.geometry import frame_to_crop_from, invert, transform
+from vcam.safeguards.badge import Badge
 from vcam.safeguards.watermark import Marker
 from vcam.safeguards.watermark_code import GRID_WH
 from vcam.swap.blend import paste_back
@@ -91,6 +92,17 @@ def blend(buffers: Buffers) -> Stage:
         if paste_back(image, crop.swap, crop.mask, invert(crop.frame_to_crop), buffers) is None:
             raise NoFace("The face is outside the picture")
         work.image, work.swapped = image, True
+
+    return stage
+
+
+def label(badge: Badge) -> Stage:
+    """Draw the visible label into the swapped picture, in place and beside the face, when the user wants it."""
+
+    def stage(work: Work) -> None:
+        source = work.control.source
+        if work.swapped and source is not None and badge.due(work.control.badge, source.id, work.frame.captured_at):
+            badge.draw(work.image, work.faces[0].box)
 
     return stage
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 import cv2
 import numpy as np
 
-from vcam.types import Box, Image, Plane
+from vcam.types import BadgeMode, Box, Image, Plane
 
 TEXT = "AI face"
 FIRST_S = 5.0
+BREAK_S = 2.0  # after so long without a swapped picture, the first seconds begin anew
 _HEIGHT_SHARE, _LEAST_HEIGHT_PX = 0.075, 26  # of the picture's short side
 _MARGIN_SHARE = 0.03
 _DRAWN_LARGER = 4  # drawn at this size and shrunk: the strokes come out smooth
 _PLATE_OPACITY = 0.62
-
-
-class BadgeMode(StrEnum):
-    """When the badge is shown."""
-
-    OFF = "off"
-    FIRST = "first 5 seconds"
-    ALWAYS = "always"
+_FOREHEAD_SHARE, _EAR_SHARE = 0.4, 0.15  # of the face box's height and width: the head reaches beyond the landmarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +30,42 @@ class Badge:
     """Draws the badge of one stream. Used by one thread.
 
     Args:
-        mode: when it is shown.
         text: what it says.
     """
 
-    def __init__(self, mode: BadgeMode, text: str = TEXT) -> None:
-        self._mode, self._text = mode, text
+    def __init__(self, text: str = TEXT) -> None:
+        self._text = text
         self._label: _Label | None = None
         self._size: tuple[int, ...] = ()
         self._corner = 0
+        self._worn = ""
+        self._since_s = self._seen_s = -math.inf
 
-    def shows(self, seconds_worn: float) -> bool:
-        """Whether the badge is due when a face has been worn for so many seconds."""
-        return self._mode is BadgeMode.ALWAYS or (self._mode is BadgeMode.FIRST and seconds_worn < FIRST_S)
+    def due(self, mode: BadgeMode, source_id: str, now_s: float) -> bool:
+        """Whether a swapped picture carries the badge. To be asked for every swapped picture.
+
+        Args:
+            mode: the user's wish.
+            source_id: whose face is worn; the first seconds begin anew with another one.
+            now_s: time of the picture in seconds, of any one clock.
+        """
+        if source_id != self._worn or not 0 <= now_s - self._seen_s <= BREAK_S:
+            self._worn, self._since_s = source_id, now_s
+        self._seen_s = now_s
+        return mode is BadgeMode.ALWAYS or (mode is BadgeMode.FIRST and now_s - self._since_s < FIRST_S)
 
     def draw(self, image: Image, face: Box | None) -> None:
-        """Draw the badge into a picture in place.
+        """Draw the badge into a picture in place; one too small for it goes without.
 
         Args:
             image: uint8 (H, W, 3) BGR.
-            face: xyxy px that must stay free, or None.
+            face: xyxy px round the face's landmarks; it and the head round it stay free. Or None.
         """
         if self._label is None or image.shape != self._size:
             self._label, self._size = _render(self._text, min(image.shape[:2])), image.shape
         height, width = self._label.ink.shape
+        if width > image.shape[1] or height > image.shape[0]:
+            return
         x, y = self._place(image.shape[1], image.shape[0], width, height, face)
         part = image[y : y + height, x : x + width]
         # 8 bits of fraction: picture + (ink - picture) * cover
@@ -69,19 +75,27 @@ class Badge:
     def _place(self, width: int, height: int, w: int, h: int, face: Box | None) -> tuple[int, int]:
         """The corner used so far if the face leaves it free, else the first free one, else the freest."""
         margin = round(_MARGIN_SHARE * min(width, height))
-        left, right, top, bottom = margin, width - w - margin, margin, height - h - margin
+        left, top = min(margin, width - w), min(margin, height - h)
+        right, bottom = max(width - w - margin, 0), max(height - h - margin, 0)
         corners = [(left, bottom), (right, bottom), (left, top), (right, top)]
         if face is not None:
-            hidden = [_overlap(face, x, y, w, h) for x, y in corners]
+            head = _head(face)
+            hidden = [_overlap(head, x, y, w, h) for x, y in corners]
             if hidden[self._corner] > 0:
                 self._corner = int(np.argmin(hidden))
         return corners[self._corner]
 
 
-def _overlap(face: Box, x: int, y: int, w: int, h: int) -> float:
-    """Square pixels that the badge at (x, y) would take from the face."""
-    across = min(float(face[2]), x + w) - max(float(face[0]), x)
-    down = min(float(face[3]), y + h) - max(float(face[1]), y)
+def _head(face: Box) -> Box:
+    """The landmarks' box with forehead and ears."""
+    across, up = _EAR_SHARE * (face[2] - face[0]), _FOREHEAD_SHARE * (face[3] - face[1])
+    return np.asarray(face + np.array([-across, -up, across, 0], np.float32), np.float32)
+
+
+def _overlap(head: Box, x: int, y: int, w: int, h: int) -> float:
+    """Square pixels that the badge at (x, y) would take from the head."""
+    across = min(float(head[2]), x + w) - max(float(head[0]), x)
+    down = min(float(head[3]), y + h) - max(float(head[1]), y)
     return max(0.0, across) * max(0.0, down)
 
 
