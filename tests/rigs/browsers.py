@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import tempfile
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlencode
 
 import numpy as np
+
+from rigs.page_server import PageServer, last_words, result_of
 
 PAGE = Path(__file__).with_name("camera_page.html")
 CHROMIUM_FLAGS = (
@@ -28,6 +24,7 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
     "--use-fake-ui-for-media-stream",  # answers the page's question for permission; the camera is real
     "--enable-features=WebRtcPipeWireCamera",
+    "--enable-logging=stderr",
 )
 FIREFOX_PREFERENCES = {
     "media.navigator.permission.disabled": True,
@@ -50,7 +47,8 @@ class Seen:
 
     Attributes:
         cameras: the labels it lists.
-        error: what its camera API threw, or "".
+        error: what its camera API threw and the browser's last words, or "".
+        failed_starts: how often the browser could not start the camera at first.
         size: of the frames, (width, height) px.
         fps: frames drawn a second.
         numbers: of every frame drawn, in order.
@@ -59,6 +57,7 @@ class Seen:
 
     cameras: tuple[str, ...] = ()
     error: str = ""
+    failed_starts: int = 0
     size: tuple[int, int] = (0, 0)
     fps: float = 0.0
     numbers: tuple[int, ...] = ()
@@ -81,21 +80,13 @@ def look_with(
     Raises:
         TimeoutError: the browser posted nothing.
     """
-    with _PageServer() as server, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        url = f"http://127.0.0.1:{server.server_port}/?{urlencode({'label': label, 'count': count})}"
-        process = subprocess.Popen(
-            _command(browser, Path(profile), url),
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            if not server.posted.wait(timeout_s):
-                raise TimeoutError(f"{browser} saw no camera within {timeout_s:g} s")
-        finally:
-            _end(process)
-    return _seen(server.result)
+    with PageServer(PAGE) as server, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        profile, log = Path(folder, "profile"), Path(folder, "log")
+        profile.mkdir()
+        command = _command(browser, profile, server.url(label=label, count=count))
+        _, body = result_of(server, command, log, environment, timeout_s)
+        seen = _seen(json.loads(body))
+        return replace(seen, error=f"{seen.error}; {last_words(log)}") if seen.error else seen
 
 
 def _seen(result: dict) -> Seen:
@@ -103,6 +94,7 @@ def _seen(result: dict) -> Seen:
     return Seen(
         tuple(result.get("cameras", ())),
         result.get("error", ""),
+        result.get("failedStarts", 0),
         tuple(result.get("size", (0, 0))),
         result.get("fps", 0.0),
         tuple(result.get("numbers", ())),
@@ -116,49 +108,3 @@ def _command(browser: str, profile: Path, url: str) -> list[str]:
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in FIREFOX_PREFERENCES.items()]
     (profile / "user.js").write_text("\n".join(lines))
     return [browser, "--headless", "--no-remote", "--profile", str(profile), url]
-
-
-def _end(process: subprocess.Popen) -> None:
-    """End a browser with all its processes."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(3)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
-
-
-class _PageServer(ThreadingHTTPServer):
-    """Serves the page and takes its result."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.posted = threading.Event()
-        self.result: dict = {}
-
-    def __enter__(self) -> _PageServer:
-        threading.Thread(target=self.serve_forever, name="page server", daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Stay quiet."""
-
-    def do_GET(self) -> None:
-        body = PAGE.read_bytes() if self.path.startswith("/?") else b""
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        self.server.result = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(204)
-        self.end_headers()
-        self.server.posted.set()

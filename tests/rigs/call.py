@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
 import tempfile
-import threading
 from collections.abc import Iterable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlencode
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rigs.browsers import CHROMIUM_FLAGS
+from rigs.page_server import PageServer, result_of
 
 PAGE = Path(__file__).with_name("call_page.html")
 
@@ -38,67 +32,17 @@ def record_call(camera: Path, kbps: int, seconds: float, timeout_s: float = 120)
         RuntimeError: what the browser's page said.
         TimeoutError: the page posted nothing.
     """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, _Server() as server:
-        url = f"http://127.0.0.1:{server.server_port}/?{urlencode({'kbps': kbps, 'seconds': seconds})}"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, PageServer(PAGE) as server:
         flags = (
             "--use-fake-device-for-media-stream",
             f"--use-file-for-fake-video-capture={camera}",
             "--disable-features=WebRtcHideLocalIpsWithMdns",
             "--allow-loopback-in-peer-connection",
             "--autoplay-policy=no-user-gesture-required",
+            f"--user-data-dir={folder}/profile",
         )
-        process = subprocess.Popen(
-            ["chromium", *CHROMIUM_FLAGS, *flags, f"--user-data-dir={profile}", url],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            if not server.posted.wait(timeout_s):
-                raise TimeoutError(f"no recording came within {timeout_s:g} s")
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
-    if server.error:
-        raise RuntimeError(server.error)
-    return server.recording
-
-
-class _Server(ThreadingHTTPServer):
-    """Serves the page and takes the recording."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.posted, self.recording, self.error = threading.Event(), b"", ""
-
-    def __enter__(self) -> _Server:
-        threading.Thread(target=self.serve_forever, name="call page server", daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Stay quiet."""
-
-    def do_GET(self) -> None:
-        body = PAGE.read_bytes() if self.path.startswith("/?") else b""
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(204)
-        self.end_headers()
-        if self.path == "/recording":
-            self.server.recording = body
-        else:
-            self.server.error = body.decode()
-        self.server.posted.set()
+        command = ["chromium", *CHROMIUM_FLAGS, *flags, server.url(kbps=kbps, seconds=seconds)]
+        path, body = result_of(server, command, Path(folder, "log"), None, timeout_s)
+    if path != "/recording":
+        raise RuntimeError(body.decode())
+    return body
