@@ -113,18 +113,19 @@ def save_embedder(path: Path, side: int = 112) -> Path:
     return save_graph(path, nodes, {"crop": [1, 3, side, side]}, {"embedding": [1, 512]}, {"weights": weights})
 
 
-def save_regions(path: Path, side: int = 128, count: int = 9) -> Path:
-    """Bright pixels are skin (class 1), the others background (class 0)."""
+def save_regions(path: Path, side: int = 128, count: int = 9, least: float = 0.0) -> Path:
+    """Pixels brighter than ``least`` (-1..1) are skin (class 1), the others background (class 0)."""
     logits = np.zeros((count, 3, 1, 1), np.float32)
     logits[1] = 10.0
     logits[0] = -10.0
     nodes = [
-        helper.make_node("Conv", ["crop", "logits"], ["raw"]),
+        helper.make_node("Conv", ["crop", "logits", "bias"], ["raw"]),
         helper.make_node("Softmax", ["raw"], ["regions"], axis=1),
     ]
     return save_graph(
-        path, nodes, {"crop": [1, 3, side, side]}, {"regions": [1, count, side, side]}, {"logits": logits}
-    )
+        path, nodes, {"crop": [1, 3, side, side]}, {"regions": [1, count, side, side]},
+        {"logits": logits, "bias": -3 * least * logits[:, 0, 0, 0]},
+    )  # fmt: skip
 
 
 def save_identity(path: Path, style_size: int = 48) -> Path:

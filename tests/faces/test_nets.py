@@ -12,7 +12,7 @@ from draw_faces import face_landmarks
 from vcam.faces.detect import Detector, suppress_overlaps
 from vcam.faces.embed import Embedder
 from vcam.faces.landmarks import LandmarkFitter
-from vcam.faces.regions import RegionParser, face_mask
+from vcam.faces.regions import Occlusion, RegionParser, face_mask
 from vcam.geometry import FFHQ_512, iou
 from vcam.inference import open_session
 from vcam.topology import COUNT
@@ -94,3 +94,26 @@ def test_regions_become_an_occlusion_mask(tmp_path: Path) -> None:
     assert (mask.shape, mask.dtype) == ((256, 256), np.float32)
     assert mask[:, :120].min() > 0.95
     assert mask[:, 136:].max() < 0.05
+
+
+def test_a_hand_before_the_face_fades_in_and_out(tmp_path: Path) -> None:
+    occlusion = Occlusion(RegionParser(open_session(onnx_toys.save_regions(tmp_path / "regions.onnx"), 1)))
+    bare, hidden = np.full((256, 256, 3), 255, np.uint8), np.zeros((256, 256, 3), np.uint8)
+    seen = [occlusion(hidden if 4 <= k < 20 else bare, k / 30)[128, 128] for k in range(40)]
+    steps = np.abs(np.diff(seen))
+    assert seen[3] == 1.0
+    assert seen[19] < 0.1
+    assert seen[39] > 0.9
+    assert 0.05 < steps.max() < 0.5  # no jump
+    assert occlusion(hidden, 100.0).max() == 0.0  # after a gap the past says nothing
+    assert occlusion(bare, 3.0).min() == 1.0  # nor does another time
+
+
+def test_a_pixel_in_doubt_is_swapped() -> None:
+    regions = np.zeros((9, 4, 4), np.float32)
+    regions[0], regions[1] = 0.4, 0.6
+    assert face_mask(regions, 4).min() == pytest.approx(1.0)
+    regions[0], regions[7] = 0.0, 0.4
+    assert face_mask(regions, 4).min() == 1.0  # glasses: the user's own eyes show in them
+    regions[0], regions[1:] = 0.9, 0.0
+    assert face_mask(regions, 4).max() == 0.0

@@ -1,8 +1,13 @@
 """The pipelines that are built, on the clip of nobody: every swapped picture is marked, no other is."""
 
+import json
+import shutil
+from hashlib import sha256
+
 import numpy as np
 import pytest
 
+import onnx_toys
 from vcam.catalogue import built_in_faces, find_clip, find_models_folder
 from vcam.config import Engine, PipelineSettings
 from vcam.errors import BadSettings, ModelCorrupt, NoFace
@@ -132,3 +137,42 @@ def test_built_in_faces_are_nobody(source):
     assert not said
     with pytest.raises(BadSettings, match=names[0]):
         read_source("Nobody Of That Name", find_models_folder(), said.append)
+
+
+def test_what_is_before_the_face_stays_where_the_pack_has_regions(frames, source, tmp_path):
+    models = shutil.copytree(find_models_folder(), tmp_path / "models")
+    rows = [row for row in json.loads((models / "pack.json").read_text())["nets"] if row["name"] != "regions"]
+    (models / "pack.json").write_text(json.dumps({"nets": rows}))
+    changed = {}
+    for kind in ("without", "with"):
+        if kind == "with":
+            toy = onnx_toys.save_regions(models / "regions.onnx", least=-0.85)  # what is not black is skin
+            rows.append({"name": "regions", "file": toy.name, "sha256": sha256(toy.read_bytes()).hexdigest()})
+            (models / "pack.json").write_text(json.dumps({"nets": rows}))
+        settings = PipelineSettings(models=models, mark=False)
+        check_models(settings)
+        pipeline = Engines(settings).build()
+        assert ("regions" in dict(pipeline)) == (kind == "with")
+        work = Work(frames[0], Control(True, source), frames[0].image)
+        process(pipeline, work)
+        left, top, right, bottom = work.faces[0].box.astype(int)
+        bar = (slice((top + 2 * bottom) // 3, (top + 4 * bottom) // 5), slice(left, (left + right) // 2))
+        hidden = frames[0].image.copy()
+        hidden[bar] = 0
+        later = Frame(hidden, 1, frames[0].captured_at + 0.4)  # a gap: nothing fades in
+        image = process(pipeline, Work(later, Control(True, source), hidden))
+        difference = np.abs(image.astype(int) - hidden).max(2)
+        changed[kind] = difference[bar][8:-8, -40:-12].max()
+        assert (difference > 0).mean() > 0.01
+    assert changed["without"] > 10
+    assert changed["with"] == 0
+
+
+def test_listed_regions_that_are_damaged_are_told(tmp_path):
+    models = shutil.copytree(find_models_folder(), tmp_path / "models")
+    rows = [row for row in json.loads((models / "pack.json").read_text())["nets"] if row["name"] != "regions"]
+    rows.append({"name": "regions", "file": "regions.onnx", "sha256": "0" * 64})
+    (models / "pack.json").write_text(json.dumps({"nets": rows}))
+    (models / "regions.onnx").write_bytes(b"damaged")
+    with pytest.raises(ModelCorrupt, match="regions"):
+        check_models(PipelineSettings(models=models))

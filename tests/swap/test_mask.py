@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from draw_faces import face_landmarks
-from vcam.swap.mask import BORDER_FEATHER, combine_masks, face_hull_mask
+from vcam.swap.mask import BORDER_FEATHER, believed, combine_masks, face_hull_mask
 from vcam.topology import EYES, LIPS, NOSE, OVAL
 
 
@@ -43,3 +43,17 @@ def test_combined_by_minimum() -> None:
     a, b = np.full((4, 4), 0.7, np.float32), np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)
     np.testing.assert_array_equal(combine_masks(a, None, b), np.minimum(a, b))
     assert combine_masks(a) is not a
+
+
+def test_an_occlusion_that_hides_nearly_all_is_not_believed() -> None:
+    hull = face_hull_mask(face_landmarks(256), 256)
+    half = np.ones_like(hull)
+    half[:, :128] = 0
+    np.testing.assert_array_equal(believed(half, hull), half)
+    assert believed(np.zeros_like(hull), hull).min() == 1.0  # the parser erred: the face stays swapped
+    third = np.ones_like(hull)
+    third[:100] = 0
+    third[150:] = 0
+    share = (third * hull).sum() / hull.sum()
+    assert 0.25 < share < 0.45
+    assert 0 < believed(third, hull).min() < 1

@@ -112,6 +112,15 @@ def verify(net: NetFile) -> NetFile:
     return net
 
 
+def has_net(name: str, folder: Path | None = None) -> bool:
+    """Whether the pack lists a network of that name; its file is not looked at.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the list is not there or cannot be understood.
+    """
+    return name in read_pack(folder or find_models_folder())
+
+
 def net_file(name: str, folder: Path | None = None) -> Path:
     """Path of a verified network of the pack.
 

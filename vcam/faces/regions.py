@@ -30,8 +30,13 @@ class Region(IntEnum):
     HAIR = 8
 
 
-# What the swap may replace. Glasses, hair and everything else stay the user's own.
-FACE = (Region.SKIN, Region.BROWS, Region.EYES, Region.NOSE, Region.LIPS, Region.MOUTH)
+# What the swap replaces. Hair and everything else stay the user's own; glasses do not, for one's own eyes show in them.
+FACE = (Region.SKIN, Region.BROWS, Region.EYES, Region.NOSE, Region.LIPS, Region.MOUTH, Region.GLASSES)
+HIDDEN_BELOW, SEEN_FROM = 0.2, 0.6  # probability of face: a pixel in doubt is rather swapped than shown bare
+
+PARSED_EVERY = 2  # frames: hands move slower than lips
+FADE_S = 0.04  # time constant over which a change of the mask fades in
+GAP_S = 0.3  # after a longer gap the past says nothing
 
 
 class RegionParser:
@@ -60,7 +65,7 @@ class RegionParser:
 
 
 def face_mask(regions: NDArray[np.float32], size: int) -> Mask:
-    """The occlusion mask: 1 where the face itself is seen, 0 where a hand, hair or an object is before it.
+    """The occlusion mask: 1 where the face or its glasses are seen, 0 where a hand, hair or an object is before it.
 
     Args:
         regions: float32 (9, h, w) probabilities.
@@ -69,5 +74,52 @@ def face_mask(regions: NDArray[np.float32], size: int) -> Mask:
     Returns:
         float32 (size, size) 0..1.
     """
-    visible = regions[list(FACE)].sum(0)
-    return np.asarray(cv2.resize(visible, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+    return _enlarge(_seen(regions), size)
+
+
+class Occlusion:
+    """The occlusion mask of one face, frame after frame: parsed now and then, and steadied, or its edges would flicker.
+
+    Args:
+        parse: the parser; the crops it gets follow the face, so that a mask of the last frame still fits.
+    """
+
+    def __init__(self, parse: RegionParser) -> None:
+        self._parse = parse
+        self._found: Mask | None = None  # (h, w), as last parsed
+        self._shown: Mask | None = None  # (h, w), on its way there
+        self._age = 0  # frames since it was parsed
+        self._at = 0.0
+
+    def __call__(self, crop: Image, at: float) -> Mask:
+        """The mask of one frame.
+
+        Args:
+            crop: uint8 (S, S, 3) BGR, ``ffhq_512`` template.
+            at: time of the frame in seconds.
+
+        Returns:
+            float32 (S, S) 0..1, 1 where the face is not hidden.
+        """
+        step_s = at - self._at
+        fresh = self._found is None or not 0 <= step_s <= GAP_S
+        self._age += 1
+        if self._found is None or fresh or self._age >= PARSED_EVERY:
+            self._found, self._age = _seen(self._parse(crop)), 0
+        if self._shown is None or fresh:
+            self._shown = self._found
+        else:
+            weight = step_s / (step_s + FADE_S)
+            self._shown = np.asarray(cv2.addWeighted(self._shown, 1 - weight, self._found, weight, 0), np.float32)
+        self._at = at
+        return _enlarge(self._shown, crop.shape[0])
+
+
+def _seen(regions: NDArray[np.float32]) -> Mask:
+    """float32 (h, w) 0..1: how surely each pixel of the map shows the face."""
+    probability = regions[list(FACE)].sum(0)
+    return np.asarray(np.clip((probability - HIDDEN_BELOW) / (SEEN_FROM - HIDDEN_BELOW), 0, 1), np.float32)
+
+
+def _enlarge(mask: Mask, size: int) -> Mask:
+    return np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)

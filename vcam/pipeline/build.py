@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vcam.catalogue import find_models_folder, net_file
+from vcam.catalogue import find_models_folder, has_net, net_file
 from vcam.config import Engine, PipelineSettings
 from vcam.errors import SwapError
 from vcam.faces.detect import Detector
 from vcam.faces.embed import Embedder
 from vcam.faces.landmarks import LandmarkFitter
+from vcam.faces.regions import Occlusion, RegionParser
 from vcam.faces.track import UserTrack
 from vcam.geometry import FFHQ_512
 from vcam.inference import Net, open_session
@@ -28,6 +29,7 @@ NEEDED = {
     Engine.AEI: ("detector", "landmarks", "embedder", "identity", "generator"),
     Engine.MESH: ("detector", "landmarks", "embedder"),
 }
+OPTIONAL = ("regions",)  # a pack without them does the same, a little worse
 
 
 def check_models(settings: PipelineSettings) -> None:
@@ -36,7 +38,7 @@ def check_models(settings: PipelineSettings) -> None:
     Raises:
         ModelMissing, ModelCorrupt: the sentence names the file.
     """
-    for name in NEEDED[settings.engine]:
+    for name in (*NEEDED[settings.engine], *(n for n in OPTIONAL if has_net(n, settings.models))):
         net_file(name, settings.models)
 
 
@@ -102,10 +104,12 @@ class Engines:
         fit = LandmarkFitter(self._load("landmarks"))
         track = UserTrack(Detector(self._load("detector")), fit, Embedder(self._load("embedder")))
         buffers = Buffers()
+        regions = self._regions()
         engine = self._engine(fit)
         stages_of_swap = (
             ("track", stages.track_user(track)),
             ("crop", stages.cut_out(buffers)),
+            *regions,
             ("swap", stages.swap_face(engine, Finisher(engine.size))),
             ("blend", stages.blend(buffers)),
             ("badge", stages.label(Badge())),
@@ -113,6 +117,11 @@ class Engines:
         return (
             (*stages_of_swap, ("mark", stages.mark(Marker(*self._marker_of)))) if self.settings.mark else stages_of_swap
         )
+
+    def _regions(self) -> Pipeline:
+        if not has_net("regions", self._folder):
+            return ()
+        return (("regions", stages.find_occlusion(Occlusion(RegionParser(self._load("regions"))))),)
 
     def _engine(self, fit: LandmarkFitter) -> stages.Engine:
         if self.settings.engine is Engine.MESH:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from vcam.errors import NoFace, SwapError
+from vcam.faces.regions import Occlusion
 from vcam.faces.track import UserTrack
 from vcam.geometry import frame_to_crop_from, invert, transform
 from vcam.safeguards.badge import Badge
@@ -63,6 +64,16 @@ def cut_out(buffers: Buffers) -> Stage:
     return stage
 
 
+def find_occlusion(occlusion: Occlusion) -> Stage:
+    """Find what is before the face: hands, hair and things stay as they are."""
+
+    def stage(work: Work) -> None:
+        crop = cropped(work)
+        crop.occlusion = occlusion(crop.image, work.frame.captured_at)
+
+    return stage
+
+
 def swap_face(engine: Engine, finisher: Finisher) -> Stage:
     """Make the swap and finish it: colour of the target, steadiness, sharpness, grain, and the mask."""
     worn: str | None = None
@@ -76,7 +87,9 @@ def swap_face(engine: Engine, finisher: Finisher) -> Stage:
             worn = source.id
             finisher.reset()
         swap, mask = engine(source, crop)
-        crop.swap, crop.mask = finisher.finish(swap, mask, crop.image, crop.landmarks, work.frame.captured_at)
+        crop.swap, crop.mask = finisher.finish(
+            swap, mask, crop.image, crop.landmarks, work.frame.captured_at, crop.occlusion
+        )
 
     return stage
 

@@ -8,7 +8,7 @@ import numpy as np
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import shrink_crop
 from vcam.swap.detail import add_grain, enlarge
-from vcam.swap.mask import combine_masks, face_hull_mask
+from vcam.swap.mask import believed, combine_masks, face_hull_mask
 from vcam.swap.steady import ColourMatch, Steadier
 from vcam.types import Image, Mask, Points
 
@@ -51,7 +51,8 @@ class Finisher:
         size_wh = (crop.shape[1], crop.shape[0])
         if mask.shape != crop.shape[:2]:
             mask = np.asarray(cv2.resize(mask, size_wh, interpolation=cv2.INTER_LINEAR), np.float32)
-        return finished, combine_masks(mask, face_hull_mask(landmarks_in_crop, crop.shape[0]), occlusion)
+        hull = face_hull_mask(landmarks_in_crop, crop.shape[0])
+        return finished, combine_masks(mask, hull, None if occlusion is None else believed(occlusion, hull))
 
     def reset(self) -> None:
         """Forget the past: another face or source follows."""

@@ -15,6 +15,7 @@ from vcam.types import Mask, Plane, Points
 HULL_FEATHER = 0.045  # of the crop's side: the width over which the face's edge is softened to each side
 BORDER_FEATHER = 0.05  # of the crop's side: the crop's own border never shows
 HULL_SIDE_PX = 128  # a mask this soft is drawn no larger; feathering it costs a fifth of what it does at 256
+HIDDEN_SHARE, PLAIN_SHARE = 0.25, 0.45  # of the face that an occlusion leaves: below the first it is not believed
 _SHIFT_BITS = 4  # polygons are drawn to 1/16 px, or edges would tremble by whole pixels
 
 
@@ -47,6 +48,21 @@ def fill_polygon(points: NDArray[np.number], size: int) -> Plane:
     fixed = np.round(np.clip(points, -size, 2 * size) * (1 << _SHIFT_BITS)).astype(np.int32)
     cv2.fillPoly(plane, [fixed], (255,), cv2.LINE_AA, _SHIFT_BITS)
     return plane
+
+
+def believed(occlusion: Mask, hull: Mask) -> Mask:
+    """An occlusion mask, weakened the less of the face it leaves: a parser that errs must not bare the user's face.
+
+    Args:
+        occlusion: float32 (S, S) 0..1, 1 where the face is not hidden.
+        hull: float32 (S, S) 0..1, 1 where the face is.
+
+    Returns:
+        A new float32 (S, S): the mask as it is while 45 % of the face are seen, 1 everywhere below 25 %.
+    """
+    share = float((occlusion * hull).sum()) / max(float(hull.sum()), 1.0)
+    weight = min(max((share - HIDDEN_SHARE) / (PLAIN_SHARE - HIDDEN_SHARE), 0.0), 1.0)
+    return np.asarray(1 - np.float32(weight) * (1 - occlusion), np.float32)
 
 
 def combine_masks(*masks: Mask | None) -> Mask:
