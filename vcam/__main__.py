@@ -1,8 +1,6 @@
 """``python -m vcam`` is the command ``facewarp``."""
 
-import sys
-
-from vcam.cli.main import main
+from vcam.cli.main import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -8,8 +8,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import logging
+import os
 import sys
+import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 import vcam
 from vcam.cli import bench, cameras, daemon, demo, doctor, faces, outputs, remote, run, shell, swap, verify
@@ -43,6 +47,21 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_parser(subparsers)
     shell.add_parsers(subparsers, build_parser)
     return parser
+
+
+def command() -> NoReturn:
+    """Run this process's command line and leave the process, also when a thread is stuck inside a library.
+
+    Such a thread (a model that still loads, a stage that hangs) was left behind on purpose; an ordinary exit
+    would tear the library down under it, and the C++ runtime would say "terminate called".
+    """
+    code = main()
+    if any(thread.daemon for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -181,7 +181,7 @@ class Runner:
                 self.ended.set()
                 return
             except VcamError as error:
-                if self._reopen.is_set():
+                if self._reopen.is_set() or self._stop.is_set():
                     continue
                 if not self.camera_name and not self._wait_for_camera:
                     self._give_up(error)
