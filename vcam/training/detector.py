@@ -18,6 +18,7 @@ from vcam.training import augment, loop
 from vcam.training.collages import Collage, CollageMaker, Scene
 from vcam.training.data import Faces, load_faces
 from vcam.training.landmarks import to_net
+from vcam.training.options import Options
 from vcam.training.small_nets import STRIDES, DetectorNet
 from vcam.training.warm_start import warm_start
 
@@ -164,14 +165,13 @@ def validator(maker: CollageMaker, count: int = 150, threshold: float = 0.5) -> 
     return validate
 
 
-def make_maker(faces: Faces, options: loop.Options, split: str) -> CollageMaker:
+def make_maker(faces: Faces, options: Options, split: str) -> CollageMaker:
     """Collages of one split, as the command line's options say."""
     return CollageMaker(faces, augment.Backgrounds(options.backgrounds), split, options.data)
 
 
-def main() -> None:
+def run(options: Options) -> None:
     """Train the detector."""
-    options = loop.start("Train the detector.")
     faces = load_faces(options.cache, SETS, ("images", "mesh", "points5"))
     maker = make_maker(faces, options, "train")
     net = DetectorNet().to(memory_format=torch.channels_last)
@@ -184,7 +184,14 @@ def main() -> None:
         warm_start(net, options.pack / "detector.onnx", lambda model: model(make_batch(0).images))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 2e-3)
     validate = validator(make_maker(faces, options, "val"))
-    loop.train(net, make_batch, losses, plan, options.out, validate=validate, resume=options.resume)
+    loop.train(
+        net, make_batch, losses, plan, options.out, validate=validate, resume=options.resume, device=options.device
+    )
+
+
+def main() -> None:
+    """Train from the command line."""
+    run(loop.start("detector"))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from vcam.inference import Net, open_session
 from vcam.training import augment, loop
 from vcam.training.data import EMBEDDER_SIZE, Faces, load_faces, unit_embeddings
 from vcam.training.landmarks import to_net
+from vcam.training.options import Options
 from vcam.training.small_nets import EmbedderNet
 from vcam.training.warm_start import warm_start
 
@@ -150,11 +151,9 @@ def validator(faces: Faces, teacher: StagedTeacher, count: int = 256) -> loop.Va
     return validate
 
 
-def main() -> None:
+def run(options: Options) -> None:
     """Train the embedder."""
-    options = loop.start("Train the identity embedder.", batch=16)
-    if options.data is None:
-        raise SystemExit("--data is needed: the teacher is read from its folder teachers/")
+    assert options.data is not None
     teacher = StagedTeacher(options.data, options.out, options.batch)
     faces = load_faces(options.cache, SETS, ("crops112", "embeddings"))
     data = EmbedderData(faces, "train", teacher)
@@ -168,7 +167,14 @@ def main() -> None:
         warm_start(net, options.pack / "embedder.onnx", lambda model: model(make_batch(0).crops))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 1.2e-3, weight_decay=5e-4)
     validate = validator(faces, teacher)
-    loop.train(net, make_batch, losses, plan, options.out, validate=validate, resume=options.resume)
+    loop.train(
+        net, make_batch, losses, plan, options.out, validate=validate, resume=options.resume, device=options.device
+    )
+
+
+def main() -> None:
+    """Train from the command line."""
+    run(loop.start("embedder"))
 
 
 if __name__ == "__main__":

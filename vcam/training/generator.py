@@ -9,10 +9,7 @@ and the step, so that a resumed run sees the very pictures it would have seen.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,9 +21,10 @@ from vcam import topology as topo
 from vcam.geometry import ARCFACE_112, invert, similarity
 from vcam.training.data import EMBEDDER_SIZE, SETS, SIZE, Faces, load_faces, unit_embeddings
 from vcam.training.identity_space import lift
-from vcam.training.loop import Plan, train
+from vcam.training.loop import Plan, pick_device, start, train
 from vcam.training.losses import Batch, Guides, Weights, embedder_grid, generator_losses
 from vcam.training.networks import AeiNet, AeiNetSettings
+from vcam.training.options import Options
 from vcam.training.pairs import Likeness, likeness_of, nearest, polygon_mask, pseudo_input
 from vcam.training.warm_start import warm_start
 
@@ -224,50 +222,39 @@ def _image_from_crop(points5: NDArray[np.float32], mirrored: bool) -> NDArray[np
     return invert(similarity(points, ARCFACE_112 * EMBEDDER_SIZE))
 
 
-def train_generator(
-    data_dir: Path,
-    cache_dir: Path,
-    out: Path,
-    plan: Plan,
-    settings: GeneratorSettings,
-    *,
-    resume: bool = False,
-    pack: Path | None = None,
-) -> AeiNet:
-    """Train the generator, from the weights in ``pack`` if given; returns the running mean of its weights."""
-    pool = gather(load_faces(cache_dir, SETS, ("images", "mesh", "embeddings", "points5", "coverage")))
-    guides = Guides(data_dir / "teachers")
+def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -> AeiNet:
+    """Train the generator; returns the running mean of its weights."""
+    assert options.data is not None
+    pool = gather(load_faces(options.cache, SETS, ("images", "mesh", "embeddings", "points5", "coverage")))
+    guides = Guides(options.data / "teachers").to(pick_device(options.device))
     torch.manual_seed(settings.seed)
     net = AeiNet(settings.net).to(memory_format=torch.channels_last)
-    if pack:
+    if options.pack:
         first = make_batch(pool, settings, settings.reverse_only_steps)
-        warm_start(net, pack / "generator.onnx", lambda m: m(first.targets, first.identities), prefix="")
-        warm_start(net.identity, pack / "identity.onnx", lambda m: m(first.identities), prefix="")
+        warm_start(net, options.pack / "generator.onnx", lambda m: m(first.targets, first.identities), prefix="")
+        warm_start(net.identity, options.pack / "identity.onnx", lambda m: m(first.identities), prefix="")
     return train(
         net,
         lambda step: make_batch(pool, settings, step),
         lambda model, batch: generator_losses(model, batch, guides, settings.weights),
         plan,
-        out,
-        resume=resume,
+        options.out,
+        resume=options.resume,
+        device=options.device,
     )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def run(options: Options) -> None:
+    """Train the generator."""
+    plan = Plan(options.steps, options.minutes, options.rate or 1e-3, 1e-5, decay_from=0.75, ema=0.995)
+    first_steps = 0 if options.pack else GeneratorSettings.reverse_only_steps
+    settings = GeneratorSettings(batch=options.batch, reverse_only_steps=first_steps, seed=options.seed)
+    train_generator(options, plan, settings)
+
+
+def main() -> None:
     """Train from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with faces/ and teachers/")
-    parser.add_argument("--cache", type=Path, required=True, help="folder made by vcam.training.data")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and log")
-    parser.add_argument("--minutes", type=float, required=True, help="training time in all; the rate falls at its end")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument("--pack", type=Path, help="go on from the weights of the pack in this folder")
-    options = parser.parse_args(argv)
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    plan = Plan(minutes=options.minutes, learning_rate=1e-3, weight_decay=1e-5, decay_from=0.75, ema=0.995)
-    settings = GeneratorSettings(reverse_only_steps=0 if options.pack else GeneratorSettings.reverse_only_steps)
-    train_generator(options.data, options.cache, options.out, plan, settings, resume=options.resume, pack=options.pack)
+    run(start("generator"))
 
 
 if __name__ == "__main__":

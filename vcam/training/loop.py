@@ -12,11 +12,12 @@ import argparse
 import copy
 import csv
 import json
+import pickle
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ import cv2
 import torch
 from torch import Tensor, nn
 
-from vcam.errors import VcamError
+from vcam.errors import BadInput, VcamError
+from vcam.training.options import NETS, Options, add_options, read_options
 
 Batch = Any
 MakeBatch = Callable[[int], Batch]
@@ -80,6 +82,7 @@ def train(
     *,
     validate: Validate | None = None,
     resume: bool = False,
+    device: str = "cpu",
 ) -> nn.Module:
     """Train a net and return the running mean of its weights, in evaluation mode.
 
@@ -91,11 +94,14 @@ def train(
         out: folder of ``checkpoint.pt``, ``log.csv`` and ``validation.jsonl``.
         validate: figures of the running mean, written now and then and at the end.
         resume: go on from ``out/checkpoint.pt`` if there is one.
+        device: auto, cpu or cuda; batches are made on the CPU and validated there.
 
     Raises:
-        VcamError: the checkpoint belongs to another architecture, or the loss is not finite.
+        VcamError: the checkpoint belongs to another architecture or cannot be written, or the loss is not finite.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    device = pick_device(device)
+    _make_folder(out)
+    net.to(device)
     optimiser = torch.optim.AdamW(net.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
     mean = copy.deepcopy(net).eval().requires_grad_(False)
     step, seconds = 0, 0.0
@@ -110,7 +116,7 @@ def train(
             break
         for group in optimiser.param_groups:
             group["lr"] = plan.rate(step, progress)
-        parts = losses(net, batch)
+        parts = losses(net, to_device(batch, device))
         total = torch.stack(list(parts.values())).sum()
         if not torch.isfinite(total):
             raise VcamError(f"training stopped at step {step}: the loss is {total.item()}; try a lower learning rate")
@@ -130,13 +136,18 @@ def train(
             save_checkpoint(out / "checkpoint.pt", net, mean, optimiser, plan, step, seconds)
             next_save = seconds + plan.checkpoint_every_s
         if validate is not None and seconds >= next_check:
-            _note(out / "validation.jsonl", step, seconds, validate(mean))
+            _note(out / "validation.jsonl", step, seconds, validate(on_cpu(mean)))
             next_check = seconds + plan.validate_every_s
             last = time.monotonic()
     save_checkpoint(out / "checkpoint.pt", net, mean, optimiser, plan, step, seconds)
     if validate is not None:
-        _note(out / "validation.jsonl", step, seconds, validate(mean))
-    return mean
+        _note(out / "validation.jsonl", step, seconds, validate(on_cpu(mean)))
+    return on_cpu(mean)
+
+
+def on_cpu(net: nn.Module) -> nn.Module:
+    """The net itself if it is on the CPU, a copy there otherwise."""
+    return net if all(p.device.type == "cpu" for p in net.parameters()) else copy.deepcopy(net).cpu()
 
 
 @torch.no_grad()
@@ -198,8 +209,19 @@ def save_checkpoint(path: Path, net: nn.Module, mean: nn.Module, optimiser: torc
         "seconds": seconds,
     }
     temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    try:
+        torch.save(state, temporary)
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's own writer tells a full disk as a RuntimeError
+        temporary.unlink(missing_ok=True)
+        raise VcamError(f"the checkpoint {path} cannot be written ({error}); is the disk full?") from error
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"the folder {out} cannot be made ({error.strerror}); name another with --out") from error
 
 
 def load_checkpoint(path: Path, net: nn.Module, mean: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
@@ -208,29 +230,44 @@ def load_checkpoint(path: Path, net: nn.Module, mean: nn.Module, optimiser: torc
     Raises:
         VcamError: the weights do not fit the net.
     """
-    state = torch.load(path, weights_only=True)
+    state = _read(path)
     try:
         net.load_state_dict(state["net"])
         mean.load_state_dict(state["mean"])
     except RuntimeError as error:
-        raise VcamError(f"{path} holds the weights of another architecture; train without --resume") from error
+        raise BadInput(f"{path} holds the weights of another architecture; train without --resume") from error
     optimiser.load_state_dict(state["optimiser"])
     torch.set_rng_state(state["random"])
     return state["step"], state["seconds"]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What ``save_checkpoint`` has written.
+
+    Raises:
+        BadInput: the file holds something else.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise BadInput(f"{path} is not a checkpoint of a training run, or is damaged") from error
+    if not isinstance(state, dict) or not {"net", "mean", "optimiser", "step", "seconds"} <= state.keys():
+        raise BadInput(f"{path} is not a checkpoint of a training run")
+    return state
 
 
 def load_mean(path: Path, net: nn.Module) -> nn.Module:
     """The running mean of a checkpoint in ``net``, ready for measuring or export.
 
     Raises:
-        VcamError: there is no such checkpoint, or its weights do not fit the net.
+        BadInput: there is no such checkpoint, or its weights do not fit the net.
     """
-    if not path.exists():
-        raise VcamError(f"there is no checkpoint at {path}; train the net first")
+    if not path.is_file():
+        raise BadInput(f"there is no checkpoint at {path}; train the net first")
     try:
-        net.load_state_dict(torch.load(path, weights_only=True)["mean"])
+        net.load_state_dict(_read(path)["mean"])
     except RuntimeError as error:
-        raise VcamError(f"{path} holds the weights of another architecture") from error
+        raise BadInput(f"{path} holds the weights of another architecture") from error
     return net.eval().requires_grad_(False)
 
 
@@ -251,41 +288,45 @@ def _note(path: Path, step: int, seconds: float, figures: dict[str, float]) -> N
         file.write(json.dumps(row) + "\n")
 
 
-@dataclass(frozen=True)
-class Options:
-    """The command line of a small net's training."""
-
-    cache: Path
-    backgrounds: Path | None
-    data: Path | None
-    out: Path
-    minutes: float | None
-    steps: int | None
-    batch: int
-    rate: float | None
-    seed: int
-    resume: bool
-    pack: Path | None
-
-
-def start(description: str, batch: int = 32) -> Options:
-    """Parse the options that all small nets share, and set threads and seeds."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--cache", type=Path, required=True, help="cache of faces made by vcam.training.data")
-    parser.add_argument("--backgrounds", type=Path, help="folder of pictures without faces")
-    parser.add_argument("--data", type=Path, help="data folder: original pictures and teachers")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the logs")
-    parser.add_argument("--minutes", type=float, help="time to train")
-    parser.add_argument("--steps", type=int, help="steps to train; repeats bit for bit on one thread")
-    parser.add_argument("--batch", type=int, default=batch)
-    parser.add_argument("--rate", type=float, help="learning rate, if not the net's own")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument("--pack", type=Path, help="go on from the weights of the pack in this folder")
-    parser.add_argument("--threads", type=int, default=1)
-    given = vars(parser.parse_args())
-    torch.set_num_threads(given.pop("threads"))
-    cv2.setNumThreads(1)
-    options = Options(**given)
-    torch.manual_seed(options.seed)
+def start(net: str, argv: Sequence[str] | None = None) -> Options:
+    """The options of ``python -m vcam.training.NET``, with everything set for the run."""
+    parser = argparse.ArgumentParser(prog=f"python -m vcam.training.{net}", description=f"Train the {net}.")
+    add_options(parser, data_required=NETS[net].needs_data)
+    options = read_options(net, parser.parse_args(argv))
+    prepare(options)
     return options
+
+
+def prepare(options: Options) -> None:
+    """Set threads and seed.
+
+    Raises:
+        BadInput: the device that was asked for is not there.
+    """
+    pick_device(options.device)
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(1)
+    torch.manual_seed(options.seed)
+
+
+def pick_device(asked: str) -> str:
+    """The device of a run: "cpu" or "cuda".
+
+    Raises:
+        BadInput: it is not there.
+    """
+    there = torch.cuda.is_available()
+    if asked == "cuda" and not there:
+        raise BadInput("torch finds no GPU that it can use here: take --device cpu")
+    return "cuda" if there and asked != "cpu" else "cpu"
+
+
+def to_device(batch: Any, device: str) -> Any:
+    """A batch with its tensors on a device: a tensor, or a dataclass, list or tuple of such; the rest stays."""
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if is_dataclass(batch) and not isinstance(batch, type):
+        return replace(batch, **{f.name: to_device(getattr(batch, f.name), device) for f in fields(batch)})
+    if isinstance(batch, list | tuple):
+        return type(batch)(to_device(item, device) for item in batch)
+    return batch

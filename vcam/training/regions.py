@@ -26,6 +26,7 @@ from vcam.errors import BadInput
 from vcam.training import augment, loop
 from vcam.training.data import SIZE, Faces, load_faces
 from vcam.training.landmarks import to_net
+from vcam.training.options import Options
 from vcam.training.small_nets import REGIONS, RegionsNet
 from vcam.training.warm_start import warm_start
 
@@ -158,7 +159,7 @@ _CLASS_WEIGHTS = torch.tensor([0.7, 0.7, 1.6, 2.0, 1.0, 1.5, 2.0, 2.0, 0.8])
 def losses(net: nn.Module, batch: RegionsBatch) -> dict[str, Tensor]:
     """Weighted cross-entropy, and a soft Dice loss over the classes so that small regions count."""
     logits = net(batch.crops)  # [B, 9, 64, 64]
-    entropy = functional.cross_entropy(logits, batch.regions, _CLASS_WEIGHTS, ignore_index=UNJUDGED)
+    entropy = functional.cross_entropy(logits, batch.regions, _CLASS_WEIGHTS.to(logits.device), ignore_index=UNJUDGED)
     judged = (batch.regions != UNJUDGED)[:, None]
     truth = functional.one_hot(batch.regions.clamp(max=len(REGIONS) - 1), len(REGIONS)).permute(0, 3, 1, 2) * judged
     probability = torch.softmax(logits, 1) * judged
@@ -209,11 +210,9 @@ def region_figures(run: Callable[[Tensor], Tensor], data: RegionsData) -> dict[s
     return figures | {f"iou_{name}": float(value) for name, value in zip(REGIONS, classes, strict=True)}
 
 
-def main() -> None:
+def run(options: Options) -> None:
     """Train the regions net."""
-    options = loop.start("Train the regions net.")
-    if options.data is None:
-        raise SystemExit("--data is needed: the region maps are read from its folder faces/celebamask_regions")
+    assert options.data is not None
     backgrounds = augment.Backgrounds(options.backgrounds)
     faces = load_faces(options.cache, SETS, ("images", "mesh"))
     data = RegionsData(faces, backgrounds, "train", options.data)
@@ -234,7 +233,13 @@ def main() -> None:
         options.out,
         validate=lambda mean: region_figures(mean, unseen),
         resume=options.resume,
+        device=options.device,
     )
+
+
+def main() -> None:
+    """Train from the command line."""
+    run(loop.start("regions"))
 
 
 if __name__ == "__main__":

@@ -123,7 +123,8 @@ class DetectorNet(nn.Module):
 def decode_cells(raw: Tensor, stride: int) -> Tensor:
     """One level's raw [B, 15, h, w] to [B, h w, 15] in pixels."""
     h, w = raw.shape[2], raw.shape[3]
-    y, x = torch.meshgrid(torch.arange(h, dtype=raw.dtype), torch.arange(w, dtype=raw.dtype), indexing="ij")
+    rows, columns = (torch.arange(n, dtype=raw.dtype, device=raw.device) for n in (h, w))
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
     cells = (torch.stack([x, y], 2).view(1, h * w, 2) + 0.5) * stride  # [1, h w, 2]
     flat = raw.flatten(2).transpose(1, 2)  # [B, h w, 15]
     centre = cells + flat[:, :, 1:3] * stride
