@@ -16,6 +16,7 @@ import numpy as np
 from vcam.catalogue import find_clip, find_models_folder, net_file, read_pack
 from vcam.config import DEFAULT_MODE, PipelineSettings, RunSettings
 from vcam.inference import open_session
+from vcam.pipeline.enrol import read_source
 from vcam.pipeline.session import open_session as open_run
 
 PRODUCT_SIDE = 512  # the reference: one fp32 matrix product of this size, one thread where BLAS can be told
@@ -83,7 +84,8 @@ def time_whole_way(seconds: float, clip: Path | None = None, models: Path | None
         mode=DEFAULT_MODE,
         pipeline=PipelineSettings(models=models),
     )
-    session = open_run(settings, enabled=True, notice=lambda _text: None)
+    source = read_source(None, models or find_models_folder(), lambda _text: None)
+    session = open_run(settings, enabled=True, source=source)
     with session.runner as runner:
         runner.ended.wait(seconds)
         report = session.report()

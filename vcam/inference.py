@@ -71,15 +71,19 @@ class Net:
             shapes = {key: value.shape for key, value in inputs.items()}
             raise SwapError(f"the network {self.name} failed on {self.provider} with {shapes}: {error}") from error
 
-    def time_run(self) -> float:
-        """Seconds of the fastest of a few runs on grey input, after one that warms the network up."""
+    def time_run(self, runs: int = TIMED_RUNS) -> float:
+        """Seconds of the fastest of a few runs on grey input, after one that warms the network up.
+
+        Args:
+            runs: how many are timed; with 0, the network is only warmed up.
+        """
         grey = {
             name: np.zeros([WARM_UP_SIDE_PX if size is None else size for size in shape], np.float32)
             for name, shape in self.inputs.items()
         }
         self.run(**grey)
         best = np.inf
-        for _ in range(TIMED_RUNS):
+        for _ in range(runs):
             began = time.perf_counter()
             self.run(**grey)
             best = min(best, time.perf_counter() - began)
@@ -100,14 +104,13 @@ def open_session(path: Path, threads: int = DEFAULT_THREADS, accelerators: tuple
     """
     if not path.is_file():
         raise ModelMissing(f"the model file {path} is missing; {_REPAIR}")
+    tried = [provider for provider in accelerators if provider in ort.get_available_providers()]
     try:
         best = Net(_load(path, threads, CPU), path.stem)
-        best_s = best.time_run()
+        best_s = best.time_run(TIMED_RUNS if tried else 0)  # with nothing to compare to, the start need not wait
     except _LOAD_ERRORS as error:
         raise ModelCorrupt(f"the model file {path} cannot be run ({error}); {_REPAIR}") from error
-    for provider in accelerators:
-        if provider not in ort.get_available_providers():
-            continue
+    for provider in tried:
         try:
             net = Net(_load(path, threads, provider), path.stem)
             seconds = net.time_run() if net.provider == provider else np.inf

@@ -108,7 +108,7 @@ def test_a_corrupt_model_is_named_with_both_hashes(told, clip, models):
 
 
 def test_an_empty_models_folder(told, clip, tmp_path):
-    assert "pack.json" in told("run", "--camera", clip, "--output", "null", "--models", tmp_path)
+    assert "faces.json" in told("run", "--camera", clip, "--output", "null", "--models", tmp_path)
 
 
 def test_pipewire_is_not_running(told, clip, tmp_path, monkeypatch):

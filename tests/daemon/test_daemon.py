@@ -1,17 +1,28 @@
 import itertools
+import threading
 import time
 from dataclasses import replace
 
 import pytest
 
-from desktop_fakes import CARD_GREY, MODE, RAW_GREY, Bench, FewFaces, colour_of, wait_for_state
+from desktop_fakes import (
+    BLUR_GREY,
+    CARD_GREY,
+    MODE,
+    RAW_GREY,
+    WAIT_S,
+    Bench,
+    FewFaces,
+    colour_of,
+    wait_for_state,
+)
 from vcam import settings_file
 from vcam.config import Engine, RunSettings, Settings
 from vcam.daemon.command_names import COMMAND_NAMES
 from vcam.daemon.commands import DEEDS, execute
 from vcam.daemon.protocol import Request
 from vcam.daemon.state import Mood, describe
-from vcam.errors import BadInput, UnknownCamera, VcamError
+from vcam.errors import BadInput, ModelCorrupt, UnknownCamera, VcamError
 from vcam.types import Safe
 
 DARK = 70
@@ -164,6 +175,7 @@ def test_a_stage_that_fails_shows_the_safe_icon():
 def test_a_removed_face_is_no_longer_worn():
     bench = Bench()
     with bench.daemon:
+        bench.output.wait_for(colour_of("ana"))
         del bench.faces.sources["ana"]
         ask(bench, "reload")
         assert bench.daemon.state.face == "ben"
@@ -172,16 +184,54 @@ def test_a_removed_face_is_no_longer_worn():
 
 def test_no_face_at_all_is_told():
     bench = Bench(faces=FewFaces(()))
-    assert "faces add" in bench.daemon.state.problem
-    assert bench.daemon.state.mood is Mood.FAULT
-    with pytest.raises(BadInput, match="faces add"):
-        bench.daemon.step_face(1)
+    with bench.daemon:
+        state = wait_for_state(bench.daemon, lambda state: "faces add" in state.problem)
+        assert state.mood is Mood.FAULT
+        with pytest.raises(BadInput, match="faces add"):
+            bench.daemon.step_face(1)
+
+
+class SlowFaces(FewFaces):
+    """Stands for a gallery whose keyring asks for a password first."""
+
+    def __init__(self):
+        super().__init__(())
+        self.unlocked = threading.Event()
+
+    def reload(self):
+        assert self.unlocked.wait(WAIT_S)
+        self.sources = FewFaces().sources
+
+
+def test_the_device_is_there_before_the_faces_are(monkeypatch):
+    monkeypatch.setattr("vcam.daemon.daemon.FACES_S", 0.01)
+    bench = Bench(Settings(run=RunSettings(mode=MODE, camera="Front camera", face="zoe")), faces=SlowFaces())
+    with bench.daemon:
+        bench.output.wait_for(BLUR_GREY)
+        with pytest.raises(BadInput, match="still being read"):
+            ask(bench, "face", "ana")
+        assert ask(bench, "status")["problem"] == ""
+        bench.faces.unlocked.set()
+        bench.output.wait_for(colour_of("zoe"))
+        levels = {level for _, level in bench.output.sent}
+    assert RAW_GREY not in levels
+
+
+def test_faces_that_cannot_be_read_are_told():
+    class Broken(FewFaces):
+        def reload(self):
+            raise ModelCorrupt("the picture of a built-in face is damaged")
+
+    bench = Bench(faces=Broken(()))
+    with bench.daemon:
+        wait_for_state(bench.daemon, lambda state: "is damaged" in state.problem)
 
 
 def test_an_unknown_face_in_the_settings_is_told_and_the_first_is_worn():
     bench = Bench(Settings(run=RunSettings(mode=MODE, camera="Front camera", face="Nobody")))
-    assert "Nobody" in bench.daemon.state.problem
-    assert bench.daemon.state.face == "ana"
+    with bench.daemon:
+        state = wait_for_state(bench.daemon, lambda state: state.face == "ana")
+        assert "Nobody" in state.problem
 
 
 @pytest.mark.parametrize(
@@ -216,7 +266,9 @@ def test_unknown_camera_is_the_right_error():
 
 def test_the_state_can_be_read_by_a_person():
     bench = Bench()
-    text = describe(replace(bench.daemon.state, output="FaceWarp Cam (PipeWire)", idle=True).as_plain())
+    with bench.daemon:
+        state = wait_for_state(bench.daemon, lambda state: state.face == "ana")
+    text = describe(replace(state, output="FaceWarp Cam (PipeWire)", idle=True).as_plain())
     assert "on, wearing Ana (nobody is watching, the camera is off)" in text
     assert "FaceWarp Cam (PipeWire), 64x48 at 60 fps" in text
     assert str(Safe.HOLD_BLUR) in text

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from vcam.catalogue import find_models_folder
-from vcam.daemon.library import Library
-from vcam.errors import BadInput, BadPhoto
+from vcam.daemon.library import Library, read_face
+from vcam.errors import BadInput, BadPhoto, BadSettings
 from vcam.safeguards.consent import state_consent
 from vcam.types import Basis
 
@@ -91,6 +91,35 @@ def test_reset_destroys_everything(library, tmp_path):
     library.reset()
     assert all(face.built_in for face in library.list())
     assert list((tmp_path / "faces").glob("*.face")) == []
+
+
+def test_an_own_face_does_not_take_a_built_in_ones_name(library):
+    add(library, "Mia")
+    with pytest.raises(BadInput, match="there is a built-in face"):
+        library.rename("Mia", library.list()[-1].name.upper())
+
+
+class NoKeys(KeysInMemory):
+    """A keyring that must not be asked."""
+
+    def load(self, name):
+        raise AssertionError("the gallery was opened")
+
+
+def test_a_face_is_named_on_the_command_line_as_in_the_gallery(library, tmp_path):
+    source = add(library, "Mia")
+    folder = tmp_path / "faces"
+    read = read_face("mia", None, list, folder, library._keys)
+    assert (read.id, read.consent.basis) == (source.id, Basis.SELF)
+    built_in = library.list()[-1].name
+    for face, name in ((built_in.lower(), built_in), (None, library.list()[1].name)):
+        assert read_face(face, None, list, folder, NoKeys()).name == name
+    with pytest.raises(BadInput, match="there is no face called 'Zoe'; there are: Mia, "):
+        read_face("Zoe", None, list, folder, library._keys)
+    with pytest.raises(BadInput, match=r"'Mia'; .*is not in this system's keyring"):
+        read_face("Mia", None, list, folder, KeysInMemory())
+    with pytest.raises(BadSettings, match="no face and no photo 'Zoe'"):
+        read_face("Zoe", None, list, tmp_path / "none", KeysInMemory())
 
 
 def test_a_photo_without_a_face_is_refused(library, tmp_path):

@@ -51,7 +51,7 @@ def add_face(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--face",
         metavar="NAME|PHOTO",
-        help="a built-in face (see: facewarp faces) or a photo; default: the first built-in",
+        help="a face (see: facewarp faces list) or a photo; default: the first built-in face",
     )
     parser.add_argument(
         "--engine",

@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         VcamError: camera, output, face or models cannot be used.
     """
+    from vcam.daemon.library import read_face
     from vcam.pipeline.session import open_session
 
     settings = RunSettings(
@@ -70,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     check_writable(arguments.stats_json)
     logging.basicConfig(format="%(message)s", level=logging.INFO)  # which camera, which output, lost and back
-    session = open_session(settings, enabled=not arguments.off, notice=lambda text: print(text, file=sys.stderr))
+    source = read_face(settings.face, arguments.models, lambda text: print(text, file=sys.stderr))
+    session = open_session(settings, enabled=not arguments.off, source=source)
     with session.runner as runner:
         wait(runner, arguments.seconds)
         report = session.report()

@@ -35,22 +35,23 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from tqdm import tqdm
 
+    from vcam.daemon.library import read_face
     from vcam.pipeline.files import SwapJob, is_photo, swap_photo_file, swap_video_file
+
+    def notice(text: str) -> None:
+        print(text, file=sys.stderr)
 
     job = SwapJob(
         arguments.input,
         arguments.output,
-        arguments.face,
+        read_face(arguments.face, arguments.models, notice),
         Safe(arguments.safe),
         PipelineSettings(Engine(arguments.engine), arguments.models),
         BadgeMode(arguments.badge),
     )
 
-    def notice(text: str) -> None:
-        print(text, file=sys.stderr)
-
     if is_photo(arguments.input):
-        swap_photo_file(job, notice)
+        swap_photo_file(job)
         print(f"written: {arguments.output}")
         return 0
     with tqdm(unit=" frames", disable=None, file=sys.stderr, desc=arguments.input.name) as bar:
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
             bar.total = total
             bar.update()
 
-        counts = swap_video_file(job, notice, advance)
+        counts = swap_video_file(job, advance)
     what = f"{counts.swapped} of {counts.frames} frames swapped, {counts.safe} held or blurred"
     print(f"written: {arguments.output} ({what})")
     return 0

@@ -26,6 +26,7 @@ from vcam.types import Control, Safe, Shown, Source
 TICK_S = 0.5  # between two looks at what the runner's threads report
 CAMERAS_EVERY_S = 5.0  # between two listings of the cameras
 PAUSE_S = 600.0
+FACES_S = 2.0  # a command that names a face waits so long for the library to be read at the start
 SLEPT_S = 5.0  # the wall clock ran ahead of the monotonic clock by more: the computer has slept
 
 log = logging.getLogger(__name__)
@@ -35,9 +36,11 @@ Listener = Callable[[State], None]
 class Daemon:
     """Owns the runner. Use it as a context manager; every method may be called from any thread.
 
+    The device is there before the faces are: a keyring may ask for its password, a passphrase takes a second.
+
     Args:
         settings: at the start.
-        faces: the library of source faces.
+        faces: the library of source faces; read in a thread of its own once the device is being opened.
         devices: how cameras, outputs and networks are opened.
         save: takes settings changed by the user, by ``section.key``; called in the housekeeping thread.
 
@@ -63,14 +66,16 @@ class Daemon:
         self._pause_ends: float | None = None
         self._cameras: tuple[str, ...] = ()
         self._notice = ""
-        self._source = self._first_source()
+        self._faces_read = threading.Event()
+        self._source: Source | None = None
         self._preset = self._matching_preset()
-        self.runner = self._new_runner(Control(settings.enabled, self._source, settings.run.safe, settings.run.badge))
+        self.runner = self._new_runner(Control(settings.enabled, None, settings.run.safe, settings.run.badge))
         self._state = self._compose()
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
 
     def __enter__(self) -> Self:
         self.runner.__enter__()
+        threading.Thread(target=self._read_faces, name="faces", daemon=True).start()
         self._housekeeper.start()
         return self
 
@@ -133,6 +138,7 @@ class Daemon:
         Raises:
             BadInput: there is no such face, or it cannot be worn.
         """
+        self._await_faces()
         face = find_face(self.faces.list(), wanted)
         source = self.faces.source(face.id)
         with self._lock:
@@ -147,6 +153,7 @@ class Daemon:
         Raises:
             BadInput: there is none, or it cannot be worn.
         """
+        self._await_faces()
         faces = self.faces.list()
         if not faces:
             raise BadInput("there is no face to wear yet; add one: facewarp faces add PHOTO")
@@ -155,7 +162,12 @@ class Daemon:
         self.wear(ids[(current + step) % len(ids)])
 
     def reload_faces(self) -> None:
-        """Read the library again: tell the listeners, and wear another face if the worn one is gone."""
+        """Read the library again: tell the listeners, and wear another face if the worn one is gone.
+
+        Raises:
+            BadInput: it has not yet been read for the first time.
+        """
+        self._await_faces()
         self.faces.reload()
         ids = [face.id for face in self.faces.list()]
         if self._source is not None and self._source.id not in ids:
@@ -257,6 +269,27 @@ class Daemon:
         self._changes[name] = value
         self._work.set()
 
+    def _read_faces(self) -> None:
+        """Read the library and wear the chosen face, unless the user has been quicker."""
+        try:
+            self.faces.reload()
+            source = self._first_source()
+        except VcamError as error:
+            self._notice, source = str(error), None
+        except Exception:
+            log.exception("the faces could not be read")
+            self._notice, source = "the faces could not be read; the log says why (see: facewarp doctor)", None
+        with self._lock:
+            if self._source is None:
+                self._source = source
+                self.runner.control = replace(self.runner.control, source=source)
+        self._faces_read.set()
+        self.publish()
+
+    def _await_faces(self) -> None:
+        if not self._faces_read.wait(FACES_S):
+            raise BadInput("your faces are still being read; if the keyring asks for its password, answer it")
+
     def _first_source(self) -> Source | None:
         faces = self.faces.list()
         try:
@@ -294,7 +327,7 @@ class Daemon:
             return runner.output_error
         if runner.error is not None:
             return str(runner.error)
-        if runner.control.source is None:
+        if runner.control.source is None and self._faces_read.is_set() and not self._notice:
             return "there is no face to wear yet; add one: facewarp faces add PHOTO"
         return runner.camera_error or self._notice
 

@@ -43,7 +43,11 @@ class Faces(Protocol):
         ...
 
     def reload(self) -> None:
-        """Read it again, after it was changed elsewhere."""
+        """Read it, or read it again after it was changed elsewhere; may be slow.
+
+        Raises:
+            VcamError: not even the built-in faces are whole.
+        """
         ...
 
     def source(self, face_id: str) -> Source:

@@ -1,15 +1,16 @@
 """The library of source faces: the built-in ones and the user's own from the encrypted gallery, ready to be worn.
 
 Everything slow (finding the face in a photo, its identity, decryption) happens when a face is added or when the
-library is read; afterwards choosing a face is a look into a dictionary.
+library is read; afterwards choosing a face is a look into a dictionary. What that needs (ONNX Runtime, cryptography,
+the keyring) is imported where it is used: the camera shall be there before any of it is loaded.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import platformdirs
@@ -17,19 +18,60 @@ import platformdirs
 from vcam.catalogue import built_in_faces, find_models_folder
 from vcam.daemon.faces import find_face
 from vcam.daemon.state import FaceName
-from vcam.errors import BadInput
-from vcam.pipeline.enrol import built_in_source, enrol_photo
+from vcam.errors import BadInput, BadSettings
 from vcam.safeguards.consent import state_consent
-from vcam.safeguards.gallery import Gallery
-from vcam.safeguards.vault import HEADER, KeyStore, SystemKeyring, destroy_vault, open_vault
 from vcam.types import Basis, Source
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from vcam.safeguards.gallery import Gallery
+    from vcam.safeguards.vault import KeyStore
+
+
+def _say_nothing(_sentence: str) -> None:
+    """Notices name files; they may be shown, but not written to the log."""
 
 
 def gallery_folder() -> Path:
     """Where the user's faces lie, encrypted."""
     return Path(platformdirs.user_data_dir("facewarp-cam", appauthor=False)) / "faces"
+
+
+def read_face(
+    face: str | None,
+    models: Path | None,
+    notice: Callable[[str], None],
+    folder: Path | None = None,
+    keys: KeyStore | None = None,
+) -> Source:
+    """The source face that a command names: a photo, a built-in face, or one of the user's own.
+
+    The gallery is opened only for a name that is neither of the first two, so that nothing else asks for its key.
+
+    Args:
+        face: see above; None is the first built-in face.
+        models: see ``Library``.
+        notice: takes a sentence for the user that is not an error.
+        folder: see ``Library``.
+        keys: see ``Library``.
+
+    Raises:
+        BadInput: there is no such face, or it cannot be worn; a gallery that cannot be opened says why.
+        BadPhoto: the photo cannot be used.
+        ModelMissing, ModelCorrupt: the pack is not whole.
+    """
+    from vcam.pipeline.enrol import read_source
+
+    try:
+        return read_source(face, models or find_models_folder(), notice)
+    except BadSettings:
+        library = Library(models, folder, keys, read=False)
+        if not library.has_gallery():
+            raise
+    library.reload()
+    try:
+        return library.source(find_face(library.list(), face or "").id)
+    except BadInput as error:
+        raise BadInput("; ".join((str(error), *library.faults))) from error
 
 
 class Library:
@@ -38,7 +80,8 @@ class Library:
     Args:
         models: folder of the embedded pack; None is the one that came with the program.
         folder: of the gallery.
-        keys: where the gallery's key lies.
+        keys: where the gallery's key lies; None is the system's keyring.
+        read: whether it is read at once; otherwise there are no faces before the first ``reload``.
 
     Attributes:
         faults: one sentence for each face that cannot be used.
@@ -47,16 +90,24 @@ class Library:
         ModelMissing, ModelCorrupt: the built-in faces are not whole.
     """
 
-    def __init__(self, models: Path | None = None, folder: Path | None = None, keys: KeyStore | None = None) -> None:
+    def __init__(
+        self,
+        models: Path | None = None,
+        folder: Path | None = None,
+        keys: KeyStore | None = None,
+        *,
+        read: bool = True,
+    ) -> None:
         self._models = models or find_models_folder()
-        self._folder, self._keys = folder or gallery_folder(), keys or SystemKeyring()
-        self._built_in = tuple(built_in_source(face) for face in built_in_faces(self._models))
+        self._folder, self._keys = folder or gallery_folder(), keys
+        self._built_in: tuple[Source, ...] = ()
         self._gallery: Gallery | None = None
         self._lock = threading.Lock()
         self._sources: dict[str, Source] = {}
         self._names: tuple[FaceName, ...] = ()
         self.faults: tuple[str, ...] = ()
-        self.reload()
+        if read:
+            self.reload()
 
     def list(self) -> tuple[FaceName, ...]:
         """The user's own faces first, then the built-in ones."""
@@ -74,9 +125,13 @@ class Library:
 
     def reload(self) -> None:
         """Read the gallery again. One that cannot be opened is a fault; the built-in faces are there all the same."""
+        from vcam.pipeline.enrol import built_in_source
+
         own: tuple[Source, ...] = ()
         faults: tuple[str, ...] = ()
-        if (self._folder / HEADER).exists():
+        if not self._built_in:
+            self._built_in = tuple(built_in_source(face) for face in built_in_faces(self._models))
+        if self.has_gallery():
             try:
                 listing = self.gallery().list_faces()
                 own, faults = tuple(face.source for face in listing.faces), listing.faults
@@ -95,7 +150,7 @@ class Library:
         name: str,
         basis: Basis,
         note: str = "",
-        notice: Callable[[str], None] = log.info,
+        notice: Callable[[str], None] = _say_nothing,
     ) -> Source:
         """Add a person from one photo or several; of several, the identities' mean is worn.
 
@@ -103,12 +158,13 @@ class Library:
             BadPhoto: a photo cannot be used; the sentence says why.
             BadInput: the name is taken, or the consent record is not complete.
         """
+        from vcam.pipeline.enrol import enrol_photo
+
+        self._refuse_built_in(name)
         enrolled = [enrol_photo(photo, self._models, notice) for photo in photos]
         contents = [photo.read_bytes() for photo in photos]
         mean = np.mean([source.embedding for source in enrolled], axis=0)
         embedding = (mean / np.linalg.norm(mean)).astype(np.float32)
-        if name.casefold() in (source.name.casefold() for source in self._built_in):
-            raise BadInput(f"there is a built-in face called {name!r}; choose another name")
         consent = state_consent(basis, contents[0], note)
         added = self.gallery().add(name, embedding, consent, contents, enrolled[0].image)
         self.reload()
@@ -120,6 +176,7 @@ class Library:
         Raises:
             BadInput: there is no such face, it is built in, or the name is taken.
         """
+        self._refuse_built_in(name)
         self.gallery().rename(self._own(wanted), name)
         self.reload()
 
@@ -134,8 +191,10 @@ class Library:
 
     def reset(self) -> None:
         """Destroy the gallery's key and all its files."""
-        if (self._folder / HEADER).exists():
-            destroy_vault(self._folder, self._keys)
+        if self.has_gallery():
+            from vcam.safeguards.vault import SystemKeyring, destroy_vault
+
+            destroy_vault(self._folder, self._keys or SystemKeyring())
         self._gallery = None
         self.reload()
 
@@ -146,8 +205,23 @@ class Library:
             BadInput: its key cannot be had, or it is damaged.
         """
         if self._gallery is None:
-            self._gallery = Gallery(open_vault(self._folder, self._keys))
+            from vcam.safeguards.gallery import Gallery
+            from vcam.safeguards.vault import SystemKeyring, open_vault
+
+            self._gallery = Gallery(open_vault(self._folder, self._keys or SystemKeyring()))
         return self._gallery
+
+    def has_gallery(self) -> bool:
+        """Whether there is a gallery on this disk; it is not opened."""
+        if not self._folder.is_dir():
+            return False
+        from vcam.safeguards.vault import HEADER
+
+        return (self._folder / HEADER).exists()
+
+    def _refuse_built_in(self, name: str) -> None:
+        if name.casefold() in (source.name.casefold() for source in self._built_in):
+            raise BadInput(f"there is a built-in face called {name!r}; choose another name")
 
     def _own(self, wanted: str) -> str:
         face = find_face(self._names, wanted)

@@ -8,18 +8,16 @@ from pathlib import Path
 
 import cv2
 
-from vcam.catalogue import find_models_folder
 from vcam.config import PipelineSettings
 from vcam.errors import BadPhoto, BadSettings, OutputError, VcamError
 from vcam.imaging import draw_card, privacy_blur
 from vcam.pipeline.build import Engines
-from vcam.pipeline.enrol import read_source
 from vcam.pipeline.gate import Gate
 from vcam.pipeline.offline import at_constant_rate, swap_frames
 from vcam.pipeline.process import process
 from vcam.pipeline.stats import Stats
 from vcam.safeguards.watermark_code import Kind
-from vcam.types import BadgeMode, Control, Frame, Image, Safe, Shown, VideoMode, Work
+from vcam.types import BadgeMode, Control, Frame, Image, Safe, Shown, Source, VideoMode, Work
 from vcam.video.files import VideoReader
 from vcam.video.files_out import FileOutput
 from vcam.video.photos import read_photo
@@ -34,7 +32,7 @@ class SwapJob:
     Attributes:
         input: a photo or a video.
         output: file to write, of the same kind.
-        face: name of a built-in face, or a photo; None is the first built-in one.
+        source: the face that is put on.
         safe: what stands in for a frame of a video that could not be swapped.
         settings: of the pipeline.
         badge: when swapped pictures carry the visible label.
@@ -42,7 +40,7 @@ class SwapJob:
 
     input: Path
     output: Path
-    face: str | None
+    source: Source
     safe: Safe
     settings: PipelineSettings
     badge: BadgeMode = BadgeMode.OFF
@@ -62,30 +60,29 @@ def is_photo(path: Path) -> bool:
     return path.suffix.lower() in PHOTO_ENDINGS
 
 
-def swap_photo(image: Image, job: SwapJob, notice: Callable[[str], None]) -> Image:
+def swap_photo(image: Image, job: SwapJob) -> Image:
     """Swap the largest face of a photo: uint8 (H, W, 3) BGR -> the same size.
 
     Raises:
-        VcamError: no face, or the face or models cannot be used.
+        VcamError: no face, or the models cannot be used.
     """
     engines = Engines(job.settings, Kind.PHOTO)
-    source = read_source(job.face, job.settings.models or find_models_folder(), notice)
-    work = Work(Frame(image, 0, 0.0), Control(True, source, job.safe, job.badge), image)
+    work = Work(Frame(image, 0, 0.0), Control(True, job.source, job.safe, job.badge), image)
     return process(engines.build(), work)
 
 
-def swap_photo_file(job: SwapJob, notice: Callable[[str], None]) -> None:
+def swap_photo_file(job: SwapJob) -> None:
     """Swap the largest face of a photo and write the result.
 
     Raises:
         BadPhoto: the photo cannot be read or shows no face.
-        VcamError: the face or models cannot be used, or the result cannot be written.
+        VcamError: the models cannot be used, or the result cannot be written.
     """
     if not is_photo(job.output):
         raise BadSettings(f"a photo is written as {', '.join(PHOTO_ENDINGS)}, not as {job.output.name!r}")
     image = read_photo(job.input)
     try:
-        swapped = swap_photo(image, job, notice)
+        swapped = swap_photo(image, job)
     except VcamError as error:
         raise type(error)(f"{job.input.name}: {error}") from error
     ok, data = cv2.imencode(job.output.suffix.lower(), swapped)
@@ -100,24 +97,22 @@ def swap_photo_file(job: SwapJob, notice: Callable[[str], None]) -> None:
         raise OutputError(f"{job.output} cannot be written: {error.strerror}; name another file") from error
 
 
-def swap_video_file(job: SwapJob, notice: Callable[[str], None], advance: Callable[[int | None], None]) -> SwapCounts:
+def swap_video_file(job: SwapJob, advance: Callable[[int | None], None]) -> SwapCounts:
     """Swap the user's face in every frame of a video; its sound is kept.
 
     Args:
         job: what to do.
-        notice: takes a sentence for the user that is not an error.
         advance: called after each frame with the number of frames expected in all, or None.
 
     Raises:
         BadVideo: the video cannot be read.
-        VcamError: the face or models cannot be used, or the result cannot be written.
+        VcamError: the models cannot be used, or the result cannot be written.
     """
     with VideoReader(job.input) as reader:
         engines = Engines(job.settings, Kind.VIDEO)
-        source = read_source(job.face, job.settings.models or find_models_folder(), notice)
         pipeline = engines.build()
         facts, stats, shown = reader.facts, Stats(), dict.fromkeys(Shown, 0)
-        control = Control(True, source, job.safe, job.badge)
+        control = Control(True, job.source, job.safe, job.badge)
         gate = Gate(privacy_blur, lambda reason: draw_card(facts.width, facts.height, reason))
 
         def pictures() -> Iterator[tuple[Image, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from vcam.catalogue import find_clip, find_models_folder
@@ -10,9 +9,8 @@ from vcam.config import RunSettings
 from vcam.errors import UnknownCamera
 from vcam.imaging import draw_card, privacy_blur
 from vcam.pipeline.build import Engines, check_models
-from vcam.pipeline.enrol import read_source
 from vcam.pipeline.runner import Runner
-from vcam.types import Camera, Control, Output
+from vcam.types import Camera, Control, Output, Source
 from vcam.video.cameras import SYNTHETIC, list_cameras, open_camera
 from vcam.video.outputs import open_output
 
@@ -43,20 +41,19 @@ def first_camera() -> str:
     return cameras[0].id
 
 
-def open_session(settings: RunSettings, enabled: bool, notice: Callable[[str], None]) -> Session:
+def open_session(settings: RunSettings, enabled: bool, source: Source) -> Session:
     """Check everything a user can get wrong, and make the runner.
 
     Args:
         settings: what was asked for.
         enabled: whether the swap is on at the start.
-        notice: takes a sentence for the user that is not an error.
+        source: the worn face.
 
     Raises:
-        VcamError: camera, output, face or models cannot be used.
+        VcamError: camera, output or models cannot be used.
     """
     models = settings.pipeline.models or find_models_folder()
     check_models(settings.pipeline)
-    source = read_source(settings.face, models, notice)
     engines = Engines(settings.pipeline)
 
     camera_spec = settings.camera or first_camera()

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vcam.errors import BadSettings, OutputUnavailable
 from vcam.types import Output, VideoMode
-from vcam.video.files_out import FileOutput
 from vcam.video.install_hints import OBS_COMMANDS, UNITYCAPTURE_COMMANDS, pipewire_commands, v4l2loopback_commands
 from vcam.video.null import NullOutput
 from vcam.video.pipewire import PipeWireOutput, probe_pipewire
@@ -121,6 +120,8 @@ def open_output(spec: str, mode: VideoMode, *, sound_from: Path | None = None) -
     if spec == "null":
         return NullOutput(mode)
     if spec.startswith("file:"):
+        from vcam.video.files_out import FileOutput  # PyAV is slow to import, and a camera needs none of it
+
         return FileOutput(Path(spec.removeprefix("file:")), mode, sound_from=sound_from)
     if spec == "auto":
         return open_best([device for device in DEVICES if sys.platform in device.systems], mode)
