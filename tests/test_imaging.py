@@ -58,19 +58,20 @@ def test_out_of_range_values_are_cut_off() -> None:
 
 LETTERBOXES = [
     ((1280, 720), (192, 320)),
-    ((480, 640), (320, 256)),
-    ((100, 100), (320, 320)),
+    ((640, 480), (192, 256)),
+    ((480, 640), (192, 160)),
+    ((100, 100), (192, 192)),
     ((3840, 200), (32, 320)),
-    ((320, 320), (320, 320)),
+    ((320, 192), (192, 320)),
 ]
 
 
 @pytest.mark.parametrize(("wh", "blob_hw"), LETTERBOXES)
 def test_letterbox_fits_the_top_left(wh: tuple[int, int], blob_hw: tuple[int, int]) -> None:
     image = np.full((wh[1], wh[0], 3), 255, np.uint8)
-    blob, scale = letterbox(image, 320)
+    blob, scale = letterbox(image, (320, 192))
     assert blob.shape == (1, 3, *blob_hw)
-    assert scale == pytest.approx(320 / max(wh))
+    assert scale == pytest.approx(min(320 / wh[0], 192 / wh[1]))
     height, width = round(wh[1] * scale), round(wh[0] * scale)
     assert np.allclose(blob[:, :, :height, :width], 1)
     assert (blob[:, :, height:] == 0).all()

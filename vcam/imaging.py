@@ -79,19 +79,19 @@ def shrink(image: Image, width: int, height: int) -> Image:
     return cast(Image, cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
 
 
-def letterbox(image: Image, long_side: int, multiple: int = 32) -> tuple[Blob, float]:
+def letterbox(image: Image, size_wh: tuple[int, int], multiple: int = 32) -> tuple[Blob, float]:
     """An image fitted into the top left of a blob whose sides are multiples of ``multiple``.
 
     Args:
         image: uint8 (H, W, 3) BGR.
-        long_side: length in px of the fitted image's longer side; a multiple of ``multiple``.
+        size_wh: largest width and height of the fitted image in px.
         multiple: what the network's stride asks of both sides, in px.
 
     Returns:
         The blob, float32 (1, 3, h, w), 0 (mid grey) beside the picture; and the scale: blob px per image px.
     """
     height, width = image.shape[:2]
-    scale = long_side / max(height, width)
+    scale = min(size_wh[0] / width, size_wh[1] / height)
     fitted_w, fitted_h = max(round(width * scale), 1), max(round(height * scale), 1)
     blob = np.zeros((1, 3, _round_up(fitted_h, multiple), _round_up(fitted_w, multiple)), np.float32)
     to_blob(shrink(image, fitted_w, fitted_h), out=blob[:, :, :fitted_h, :fitted_w])

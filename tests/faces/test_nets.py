@@ -30,7 +30,7 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Detector:
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (640, 480), (480, 640), (320, 192)])
 def test_a_bright_block_is_found_where_it_is(detector: Detector, width: int, height: int) -> None:
     image = grey_frame(width, height)
-    scale = max(width, height) / 320
+    scale = max(width / 320, height / 192)
     cell = 8 * scale  # one cell of the toy, in frame px
     left, top = int(12 * cell), int(8 * cell)
     image[top : top + int(np.ceil(cell)), left : left + int(np.ceil(cell))] = 255
@@ -48,7 +48,7 @@ def test_no_face_and_five_faces(detector: Detector) -> None:
     assert detector(grey_frame(640, 480)) == ()
     image = grey_frame(640, 480)
     for x in range(5):
-        image[160:176, 32 + 112 * x : 48 + 112 * x] = 255
+        image[160:180, 40 + 100 * x : 60 + 100 * x] = 255
     assert len(detector(image)) == 5
 
 

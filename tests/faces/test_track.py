@@ -216,6 +216,29 @@ def test_drifting_fit_is_brought_back() -> None:
         assert np.abs(face.landmarks5 - right).max() < 15
 
 
+def test_a_fit_gone_astray_gives_way_to_the_detector() -> None:
+    """A fit that has settled on half the face's size, as on an eye for a face, is corrected at the next look."""
+    world = World(Person(USER, still(320, 240)), noise_px=0.0)
+
+    def fit(image: np.ndarray, landmarks5: np.ndarray) -> Fit:
+        points = SHAPE + np.array([320, 240])
+        share = np.ptp(landmarks5[:, 1]) / np.ptp(landmarks5_from(points.astype(np.float32))[:, 1])
+        if world.index == 21:
+            points = SHAPE * 0.75 + np.array([320, 240])
+        elif share < 0.8:
+            points = SHAPE * 0.55 + np.array([320, 240])
+        return Fit(points.astype(np.float32), np.zeros(3, np.float32), 0.9)
+
+    track = UserTrack(world.detect, fit, world.embed)
+    sizes = []
+    for world.index in range(60):
+        face = track.update(Frame(np.zeros((480, 640, 3), np.uint8), world.index, world.index / FPS))
+        assert face is not None
+        sizes.append(float(np.ptp(face.landmarks5[:, 1])))
+    wrong = [index for index, size in enumerate(sizes) if size < 0.9 * sizes[0]]
+    assert 5 <= len(wrong) <= 10  # the frames until the next look
+
+
 def test_track_id_changes_with_the_person_only() -> None:
     user = Person(USER, lambda i: None if 40 <= i < 60 or i >= 100 else alive(320, 240)(i))
     stranger = Person(OTHER, lambda i: alive(330, 240)(i) if i >= 120 else None)

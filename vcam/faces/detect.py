@@ -10,7 +10,9 @@ from vcam.imaging import letterbox
 from vcam.inference import Net
 from vcam.types import Face, Image
 
-LONG_SIDE_PX = 320  # of the network's input: a face 32 px tall on a 1280 px frame is 8 px there, the net's limit
+# What the network looks at: a 16:9 frame fills it. A face 32 px tall on a 1280 px frame is 8 px there, the net's lower
+# limit; one that fills the height is its upper limit, so frames of other shapes are made no higher.
+FIELD_WH = (320, 192)
 MIN_SCORE = 0.5  # 0..1
 MAX_OVERLAP = 0.4  # intersection over union above which two boxes are one face (SCRFD's value)
 
@@ -34,7 +36,7 @@ class Detector:
         Args:
             image: uint8 (H, W, 3) BGR.
         """
-        blob, scale = letterbox(image, LONG_SIDE_PX)
+        blob, scale = letterbox(image, FIELD_WH)
         found = self._net.run(image=blob)
         scores = found["scores"][0]
         sure = np.flatnonzero(scores >= self._min_score)

@@ -173,6 +173,8 @@ class UserTrack:
         here = lock.landmarks5 if fit is None else landmarks5_from(fit.landmarks)
         near = [face for face in faces if self._is_same_place(here, face.landmarks5)]
         own = min(near, key=lambda face: _distance_px(face.landmarks5, here), default=None)
+        if own is None:
+            fit = self._settle_clash(frame, here, faces, fit)
         if fit is None:
             known = own is not None and self._likeness(frame.image, own.landmarks5) >= self._policy.other_person
             fit = self._fit_afresh(frame.image, own.landmarks5) if own and known else None
@@ -189,6 +191,14 @@ class UserTrack:
         if any(_distance_px(face.landmarks5, here) < self._policy.crossing * _size_px(here) for face in others):
             lock.checked_at = -np.inf
         return self._prefer_the_living(frame, fit, others)
+
+    def _settle_clash(self, frame: Frame, here: Points, faces: tuple[Face, ...], fit: Fit | None) -> Fit | None:
+        """A face of quite another size at the tracked place: the fit has gone astray, and the detector is believed."""
+        for face in faces:
+            reach = self._policy.max_jump * max(_size_px(here), _size_px(face.landmarks5))
+            if _distance_px(here, face.landmarks5) <= reach:
+                return self._fit_afresh(frame.image, face.landmarks5)
+        return fit
 
     def _prefer_the_living(self, frame: Frame, fit: Fit, others: list[Face]) -> Fit | None:
         """Leave a lock that has never moved (a picture) for a face of fair size that moves."""

@@ -27,7 +27,7 @@ from vcam.training.warm_start import warm_start
 
 SIZE = 128
 JITTER = augment.Jitter(roll_deg=12, scale=0.14, shift=0.07)  # what a tracker is off by
-NEGATIVE_SHARE = 0.15
+NEGATIVE_SHARE = 0.2
 EXPRESSIVE_SHARE = 0.4  # of the faces, drawn from those with wide mouths, closed eyes or turned heads
 _LIDS = [[topology.LID_UPPER_LEFT, topology.LID_LOWER_LEFT], [topology.LID_UPPER_RIGHT, topology.LID_LOWER_RIGHT]]
 _OPENINGS = torch.tensor([*_LIDS, [topology.LIP_UPPER, topology.LIP_LOWER]])
@@ -113,7 +113,7 @@ class LandmarkData:
 
     def _negative(self, rng: Generator) -> Row:
         """No usable face: background, a crop far off, a face mostly covered."""
-        kind = rng.choice(4, p=[0.3, 0.35, 0.15, 0.2])
+        kind = rng.choice(4, p=[0.25, 0.25, 0.35, 0.15])
         if kind == 0:
             crop = self.backgrounds.draw(rng, SIZE, SIZE)
         elif kind == 1:
@@ -189,7 +189,7 @@ class Row:
 def _wrong_similarity(rng: Generator) -> augment.Matrix:
     """A crop that shows the face much too small, much too large or far too much turned."""
     kind = rng.integers(3)
-    scale = (rng.uniform(0.12, 0.42), rng.uniform(2.2, 4.5), 1.0)[kind]
+    scale = (rng.uniform(0.12, 0.55), rng.uniform(1.65, 4.5), 1.0)[kind]
     roll = rng.uniform(60, 300) if kind == 2 else rng.normal(0, 15)
     return augment.centred_similarity(SIZE, roll, scale, rng.uniform(-0.2, 0.2, 2) * SIZE)
 
