@@ -51,6 +51,7 @@ class RunSettings:
         mode: size and rate of the output.
         safe: what goes out instead of a frame that was not swapped.
         badge: when swapped pictures carry the visible label.
+        cross_fade: whether the face worn before fades into the next one.
         loop: whether a video is played again and again.
         pipeline: see there.
     """
@@ -61,6 +62,7 @@ class RunSettings:
     mode: VideoMode = DEFAULT_MODE
     safe: Safe = Safe.HOLD_BLUR
     badge: BadgeMode = BadgeMode.OFF
+    cross_fade: bool = False
     loop: bool = True
     pipeline: PipelineSettings = PipelineSettings()
 

@@ -140,6 +140,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("swap.engine", "run.pipeline.engine", one_of(Engine), str, "How the face is made: aei or mesh."),
     Setting("swap.safe", "run.safe", one_of(Safe), str,
             "Shown when a frame could not be swapped: hold-blur, hold-card, or raw (your own face)."),
+    Setting("swap.cross_fade", "run.cross_fade", parse_switch, bool,
+            "Whether the face worn before fades into the next one for 0.3 seconds."),
     Setting("swap.threads", "run.pipeline.threads", parse_threads, int, "Processor threads of each network, 1 to 64."),
     Setting("swap.models", "run.pipeline.models", _path_or_none, _show_optional,
             "Another folder of networks; empty is the one that came with the program."),

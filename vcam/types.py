@@ -151,6 +151,7 @@ class Control:
     source: Source | None
     safe: Safe = Safe.HOLD_BLUR
     badge: BadgeMode = BadgeMode.OFF
+    cross_fade: bool = False
 
 
 class Shown(StrEnum):

@@ -8,7 +8,7 @@ from vcam.desktop.actions import MORE_DEEDS
 from vcam.desktop.icon import draw_icon
 from vcam.desktop.menu import Action, build_menu, tooltip
 from vcam.desktop.translate import translator
-from vcam.types import Safe
+from vcam.types import BadgeMode, Safe
 
 STATE = State(
     True,
@@ -38,6 +38,7 @@ def test_the_menu_shows_the_state():
     assert chosen(items["Camera"]) == ["Desk"]
     assert chosen(items["Quality"]) == ["Balanced", "Network (AEI-Net)"]
     assert chosen(items["When no face is found"]) == ["Blur the picture"]
+    assert chosen(items["Label on the picture"]) == ["No label"]
     assert not items["Pause for 10 minutes"].checked
 
 
@@ -56,11 +57,12 @@ def test_each_change_of_state_is_seen(change, text, attribute, value):
 
 
 def test_the_other_choices():
-    state = replace(STATE, camera="", engine=Engine.MESH, preset="", safe=Safe.RAW)
+    state = replace(STATE, camera="", engine=Engine.MESH, preset="", safe=Safe.RAW, badge=BadgeMode.ALWAYS)
     items = menu(state, has_panel=False, autostart=True)
     assert chosen(items["Camera"]) == ["First camera there is"]
     assert chosen(items["Quality"]) == ["Warped photo (no network)"]
     assert chosen(items["When no face is found"]) == ["Show my own face"]
+    assert chosen(items["Label on the picture"]) == ["Always"]
     assert not items["Open the panel"].enabled
     assert items["Start with the computer"].checked
 
@@ -74,7 +76,8 @@ def test_actions_name_what_they_do():
     assert items["Face"].children[1].action == Action("face", "ben")
     assert items["Camera"].children[1].action == Action("camera", "Front")
     assert items["Quality"].children[0].action == Action("preset", "light")
-    assert {"engine", "preset", "safe", "autostart"} == set(MORE_DEEDS)
+    assert items["Label on the picture"].children[1].action == Action("badge", "first-5-seconds")
+    assert {"engine", "preset", "safe", "badge", "autostart"} == set(MORE_DEEDS)
 
 
 def test_the_menu_speaks_german():

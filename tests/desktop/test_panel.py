@@ -21,7 +21,7 @@ from vcam.desktop.panel.preview import View, compose
 from vcam.desktop.panel.style import DARK, LIGHT, colours, style_sheet
 from vcam.desktop.panel.window import PanelWindow
 from vcam.desktop.translate import translator
-from vcam.types import Basis, Safe
+from vcam.types import BadgeMode, Basis, Safe
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 ENGLISH = translator(Language.ENGLISH)
@@ -83,6 +83,8 @@ def test_every_control_of_the_settings_changes_what_it_names(bench, window):
     wait_for_state(daemon, lambda state: state.size == "640x360" and state.preset == "light")
     page.safe.press(Safe.HOLD_CARD)
     wait_for_state(daemon, lambda state: state.safe is Safe.HOLD_CARD)
+    page.badge.press(BadgeMode.ALWAYS)
+    wait_for_state(daemon, lambda state: state.badge is BadgeMode.ALWAYS)
     click(page.more_button)
     assert page.more.isVisible()
     page.engine.press(Engine.MESH)
@@ -95,6 +97,8 @@ def test_every_control_of_the_settings_changes_what_it_names(bench, window):
     page.threads.setValue(3)
     page.threads.sliderReleased.emit()
     assert daemon.settings.run.pipeline.threads == 3
+    page.cross_fade.click()
+    assert daemon.runner.control.cross_fade
     wait_for_state(daemon, lambda state: "Desk camera" in state.camera_in_use)
     wait(lambda: "Desk camera" in page.given.text())
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import onnx_toys
 from vcam.catalogue import built_in_faces, find_clip, find_models_folder
 from vcam.config import Engine, PipelineSettings
-from vcam.errors import BadSettings, ModelCorrupt, NoFace
+from vcam.errors import BadSettings, ModelCorrupt, NoFace, SwapError
 from vcam.imaging import privacy_blur
 from vcam.pipeline.build import Engines, check_models
 from vcam.pipeline.enrol import built_in_source, read_source
@@ -49,6 +50,33 @@ def test_a_swap_changes_the_face_and_nothing_else(engine, frames, source):
         assert left - reach <= columns[0] <= columns[-1] <= right + reach
         assert top - reach <= rows[0] <= rows[-1] <= bottom + reach
         assert changed.mean() > 0.01
+
+
+def test_a_source_is_prepared_once_and_one_that_cannot_be_worn_is_told(source):
+    engines = Engines(PipelineSettings(Engine.MESH))
+    engines.prepare(source)  # nothing is built yet, so there is nothing to do
+    engines.build()
+    engines.prepare(source)
+    mesh = engines._built._mesh(source)
+    engines.prepare(source)
+    assert engines._built._mesh(source) is mesh
+    with pytest.raises(SwapError, match="needs one"):
+        engines.prepare(replace(source, id="other", image=None))
+
+
+def test_a_fade_ends_in_the_other_face(frames, source):
+    other = built_in_source(built_in_faces()[5])
+    pictures = {}
+    for fade in (False, True):
+        pipeline = Engines(PipelineSettings(mark=False)).build()
+        for number, worn in enumerate((source, other, other, other)):
+            frame = Frame(frames[0].image, number, number * 0.1)
+            control = Control(True, worn, cross_fade=fade)
+            pictures[fade, number] = process(pipeline, Work(frame, control, frame.image)).astype(int)
+    off_the_old = [float(np.abs(pictures[True, n] - pictures[True, 0]).mean()) for n in range(1, 4)]
+    off_the_new = [float(np.abs(pictures[True, n] - pictures[False, n]).mean()) for n in range(1, 4)]
+    assert 0 < off_the_old[0] < off_the_old[1] < off_the_old[2]
+    assert off_the_new[0] > off_the_new[1] > off_the_new[2] == 0
 
 
 def test_the_mark_changes_little_and_everywhere(frames, source):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vcam import settings_file
 from vcam.config import PipelineSettings, Settings
@@ -14,8 +15,11 @@ from vcam.daemon.daemon import Daemon
 from vcam.daemon.devices import Devices
 from vcam.daemon.library import Library
 from vcam.imaging import draw_card, privacy_blur
-from vcam.types import Camera, Pipeline, VideoMode
+from vcam.types import Camera, Pipeline, Source, VideoMode
 from vcam.video.outputs import open_output
+
+if TYPE_CHECKING:
+    from vcam.pipeline.build import Engines
 
 
 def camera_names() -> tuple[str, ...]:
@@ -34,15 +38,29 @@ def _open_camera(name: str, mode: VideoMode) -> Camera:
     return open_camera(name or first_camera(), mode)
 
 
-def _build_pipeline(settings: PipelineSettings) -> Pipeline:
-    from vcam.pipeline.build import Engines
+class _Networks:
+    """Those of the pipeline that was built last."""
 
-    return Engines(settings).build()
+    def __init__(self) -> None:
+        self._engines: Engines | None = None
+
+    def build(self, settings: PipelineSettings) -> Pipeline:
+        from vcam.pipeline.build import Engines
+
+        engines = Engines(settings)
+        pipeline = engines.build()
+        self._engines = engines
+        return pipeline
+
+    def prepare(self, source: Source) -> None:
+        if self._engines is not None:
+            self._engines.prepare(source)
 
 
 def real_devices() -> Devices:
     """Those of this computer."""
-    return Devices(camera_names, _open_camera, open_output, _build_pipeline, privacy_blur, draw_card)
+    networks = _Networks()
+    return Devices(camera_names, _open_camera, open_output, networks.build, privacy_blur, draw_card, networks.prepare)
 
 
 def assemble(settings: Settings, settings_path: Path) -> Daemon:

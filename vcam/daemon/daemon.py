@@ -69,7 +69,8 @@ class Daemon:
         self._faces_read = threading.Event()
         self._source: Source | None = None
         self._preset = self._matching_preset()
-        self.runner = self._new_runner(Control(settings.enabled, None, settings.run.safe, settings.run.badge))
+        self.runner = self._new_runner(Control(settings.enabled, None))
+        self._follow_settings()
         self._state = self._compose()
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
 
@@ -141,6 +142,7 @@ class Daemon:
         self._await_faces()
         face = find_face(self.faces.list(), wanted)
         source = self.faces.source(face.id)
+        self._devices.prepare(source)  # before the switch, so that no frame has to wait for it
         with self._lock:
             self._source, self._notice = source, ""
             self.runner.control = replace(self.runner.control, source=source)
@@ -256,7 +258,7 @@ class Daemon:
                 if value != settings_file.value_of(before, setting):
                     self._remember(setting.name, value)
             self._preset = self._matching_preset()
-            self.runner.control = replace(self.runner.control, safe=settings.run.safe, badge=settings.run.badge)
+            self._follow_settings()
             self._restart |= (before.run.mode, before.run.output) != (settings.run.mode, settings.run.output)
         if before.run.pipeline != settings.run.pipeline:
             self.runner.rebuild_pipeline(self._build_pipeline)
@@ -264,6 +266,10 @@ class Daemon:
             self.runner.reopen_camera()
         self._work.set()
         self.publish()
+
+    def _follow_settings(self) -> None:
+        run = self.settings.run
+        self.runner.control = replace(self.runner.control, safe=run.safe, badge=run.badge, cross_fade=run.cross_fade)
 
     def _remember(self, name: str, value: Any) -> None:
         self._changes[name] = value
@@ -352,6 +358,7 @@ class Daemon:
             engine=run.pipeline.engine,
             preset=self._preset,
             safe=control.safe,
+            badge=control.badge,
             paused=runner.paused,
             idle=runner.idle and not runner.paused,
             quitting=self.quit_requested.is_set(),

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcam.config import PipelineSettings
-from vcam.types import Camera, Image, Output, Pipeline, VideoMode
+from vcam.types import Camera, Image, Output, Pipeline, Source, VideoMode
+
+
+def _nothing_to_prepare(_source: Source) -> None:
+    """For pipelines without networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class Devices:
         build_pipeline: loads the networks.
         blur: see ``vcam.pipeline.gate.Gate``.
         card: (width, height, sentence) -> image.
+        prepare: makes a source ready for the networks that were built last; quick, and raises SwapError for a
+            source that their engine cannot wear.
     """
 
     camera_names: Callable[[], tuple[str, ...]]
@@ -29,6 +35,7 @@ class Devices:
     build_pipeline: Callable[[PipelineSettings], Pipeline]
     blur: Callable[[Image], Image]
     card: Callable[[int, int, str], Image]
+    prepare: Callable[[Source], None] = _nothing_to_prepare
 
 
 def is_camera(wanted: str, names: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from vcam.config import Engine
-from vcam.types import Safe
+from vcam.types import BadgeMode, Safe
 
 
 class Mood(StrEnum):
@@ -54,6 +54,7 @@ class State:
         engine: see ``Engine``.
         preset: the preset whose values are all set; empty when there is none.
         safe: see ``Safe``.
+        badge: see ``BadgeMode``.
         paused: the user wants a rest.
         idle: nobody reads the output, and the webcam is released.
         quitting: the program ends.
@@ -73,6 +74,7 @@ class State:
     engine: Engine = Engine.AEI
     preset: str = ""
     safe: Safe = Safe.HOLD_BLUR
+    badge: BadgeMode = BadgeMode.OFF
     paused: bool = False
     idle: bool = False
     quitting: bool = False

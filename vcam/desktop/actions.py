@@ -16,7 +16,7 @@ from vcam.daemon.daemon import Daemon
 from vcam.desktop.autostart import set_autostart
 from vcam.desktop.menu import Action
 from vcam.errors import VcamError
-from vcam.types import Safe
+from vcam.types import BadgeMode, Safe
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ MORE_DEEDS: dict[str, Callable[[Daemon, str], None]] = {
     "engine": lambda daemon, value: daemon.choose_engine(Engine(value)),
     "preset": lambda daemon, value: daemon.choose_preset(value),
     "safe": lambda daemon, value: daemon.choose_safe(Safe(value)),
+    "badge": lambda daemon, value: daemon.choose("safeguards.badge", BadgeMode(value)),
     "autostart": toggle_autostart,
 }
 

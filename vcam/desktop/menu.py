@@ -8,7 +8,7 @@ from vcam.config import Engine
 from vcam.daemon.state import Mood, State
 from vcam.desktop.translate import Translate
 from vcam.settings_file import preset_names
-from vcam.types import Safe
+from vcam.types import BadgeMode, Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ def build_menu(state: State, tr: Translate, has_panel: bool, autostart: bool) ->
         Item(tr("Camera"), children=_cameras(state, tr)),
         Item(tr("Quality"), children=_quality(state, tr)),
         Item(tr("When no face is found"), children=_safe(state, tr)),
+        Item(tr("Label on the picture"), children=_badge(state, tr)),
         Item(tr("Pause for 10 minutes"), Action("pause"), checked=state.paused),
         SEPARATOR,
         Item(tr("Open the panel"), Action("panel"), enabled=has_panel),
@@ -114,6 +115,17 @@ def _safe(state: State, tr: Translate) -> Menu:
     }
     return tuple(
         Item(text, Action("safe", safe), checked=safe is state.safe, radio=True) for safe, text in texts.items()
+    )
+
+
+def _badge(state: State, tr: Translate) -> Menu:
+    texts = {
+        BadgeMode.OFF: tr("No label"),
+        BadgeMode.FIRST: tr("For the first 5 seconds"),
+        BadgeMode.ALWAYS: tr("Always"),
+    }
+    return tuple(
+        Item(text, Action("badge", badge), checked=badge is state.badge, radio=True) for badge, text in texts.items()
     )
 
 

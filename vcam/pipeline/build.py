@@ -53,13 +53,21 @@ class AeiEngine:
     def _prepare(self, source: Source) -> Style:
         return self._generator.prepare(source.embedding)
 
+    def prepare(self, source: Source) -> None:
+        """See ``stages.Engine``."""
+        self._style(source)
+
     def __call__(self, source: Source, crop: Crop) -> tuple[Image, Mask]:
         """See ``stages.Engine``."""
         return self._generator.generate(shrink_crop(crop.image, self.size), self._style(source))
 
 
 class PhotoEngine:
-    """The mesh engine; the landmarks of each source picture are found once."""
+    """The mesh engine; the landmarks of each source picture are found once.
+
+    Args:
+        fit: for the source pictures alone: they may be looked at in another thread than the frames.
+    """
 
     def __init__(self, fit: LandmarkFitter) -> None:
         self.size = PASTE_SIZE_PX
@@ -71,6 +79,10 @@ class PhotoEngine:
             raise SwapError(f"the source face {source.name} has no picture; the mesh engine needs one")
         size = source.image.shape[0]
         return MeshEngine(source.image, self._fit(source.image, (FFHQ_512 * size).astype("float32")).landmarks)
+
+    def prepare(self, source: Source) -> None:
+        """See ``stages.Engine``."""
+        self._mesh(source)
 
     def __call__(self, source: Source, crop: Crop) -> tuple[Image, Mask]:
         """See ``stages.Engine``."""
@@ -93,6 +105,7 @@ class Engines:
         self.settings = settings
         self._marker_of = (new_session(), kind)
         self.provider = ""
+        self._built: stages.Engine | None = None
         self._folder: Path = settings.models or find_models_folder()
 
     def build(self) -> Pipeline:
@@ -101,11 +114,12 @@ class Engines:
         Raises:
             ModelMissing, ModelCorrupt: a network cannot be loaded.
         """
-        fit = LandmarkFitter(self._load("landmarks"))
+        landmarks = self._load("landmarks")
+        fit = LandmarkFitter(landmarks)
         track = UserTrack(Detector(self._load("detector")), fit, Embedder(self._load("embedder")))
         buffers = Buffers()
         regions = self._regions()
-        engine = self._engine(fit)
+        engine = self._built = self._engine(LandmarkFitter(landmarks))
         stages_of_swap = (
             ("track", stages.track_user(track)),
             ("crop", stages.cut_out(buffers)),
@@ -117,6 +131,15 @@ class Engines:
         return (
             (*stages_of_swap, ("mark", stages.mark(Marker(*self._marker_of)))) if self.settings.mark else stages_of_swap
         )
+
+    def prepare(self, source: Source) -> None:
+        """Make a source ready for the pipeline that was built last, so that the first frame with it waits for nothing.
+
+        Raises:
+            SwapError: its engine cannot wear that source.
+        """
+        if self._built is not None:
+            self._built.prepare(source)
 
     def _regions(self) -> Pipeline:
         if not has_net("regions", self._folder):

@@ -71,7 +71,7 @@ def open_session(settings: RunSettings, enabled: bool, source: Source) -> Sessio
         engines.build,
         output,
         settings.mode,
-        Control(enabled, source, settings.safe, settings.badge),
+        Control(enabled, source, settings.safe, settings.badge, settings.cross_fade),
         blur=privacy_blur,
         card=draw_card,
     )

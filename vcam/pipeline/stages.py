@@ -18,6 +18,7 @@ from vcam.safeguards.watermark_code import GRID_WH
 from vcam.swap.blend import paste_back
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import cut_crop
+from vcam.swap.fade import CrossFade
 from vcam.swap.finish import PASTE_SIZE_PX, Finisher
 from vcam.types import Crop, Image, Mask, Source, Stage, Work
 
@@ -32,6 +33,14 @@ class Engine(Protocol):
     """
 
     size: int
+
+    def prepare(self, source: Source) -> None:
+        """Work out and keep what depends on the source alone; from any thread.
+
+        Raises:
+            SwapError: this engine cannot wear that source; the sentence says why.
+        """
+        ...
 
     def __call__(self, source: Source, crop: Crop) -> tuple[Image, Mask]:
         """The swap, uint8 (S, S, 3) BGR, and its mask, float32 (S, S); both aligned like the crop."""
@@ -77,19 +86,21 @@ def find_occlusion(occlusion: Occlusion) -> Stage:
 def swap_face(engine: Engine, finisher: Finisher) -> Stage:
     """Make the swap and finish it: colour of the target, steadiness, sharpness, grain, and the mask."""
     worn: str | None = None
+    fade = CrossFade()
 
     def stage(work: Work) -> None:
         nonlocal worn
         crop, source = cropped(work), work.control.source
         if source is None:
             raise SwapError("No source face is chosen")
+        at = work.frame.captured_at
         if source.id != worn:
             worn = source.id
+            fade.begin(work.control.cross_fade)
             finisher.reset()
         swap, mask = engine(source, crop)
-        crop.swap, crop.mask = finisher.finish(
-            swap, mask, crop.image, crop.landmarks, work.frame.captured_at, crop.occlusion
-        )
+        finished, crop.mask = finisher.finish(swap, mask, crop.image, crop.landmarks, at, crop.occlusion)
+        crop.swap = fade(finished, at)
 
     return stage
 

@@ -11,7 +11,7 @@ from vcam.daemon.state import State
 from vcam.desktop.autostart import is_autostarted, set_autostart
 from vcam.desktop.panel.widgets import Choice, DropDown, button, card, label
 from vcam.desktop.translate import Translate
-from vcam.types import Safe
+from vcam.types import BadgeMode, Safe
 
 SIZES = ("640x360", "640x480", "960x540", "1280x720", "1920x1080")
 RATES = (15, 24, 25, 30, 60)
@@ -86,6 +86,17 @@ class SettingsPage(QWidget):
         column.addWidget(card(label(tr("Quality"), "heading"), row, explained, self.more))
         promise = label(tr("While the swap is on, your own face is never shown by accident."), "faint")
         column.addWidget(card(label(tr("When no face is found"), "heading"), self.safe, promise))
+        self.badge = Choice(
+            tr("Label on the picture"),
+            (
+                (BadgeMode.OFF, tr("None")),
+                (BadgeMode.FIRST, tr("First 5 seconds")),
+                (BadgeMode.ALWAYS, tr("Always")),
+            ),
+            lambda value: daemon.choose("safeguards.badge", BadgeMode(value)),
+        )
+        badge_explained = label(tr("The words AI face, beside your face, for everybody to see."), "faint")
+        column.addWidget(card(label(tr("Label on the picture"), "heading"), self.badge, badge_explained))
         self.autostart = QCheckBox(tr("Start with the computer"))
         self.autostart.setChecked(is_autostarted())
         self.autostart.clicked.connect(set_autostart)
@@ -105,8 +116,10 @@ class SettingsPage(QWidget):
         self.rate.setCurrentText(f"{state.fps:g}")
         self.preset.show_chosen(state.preset)
         self.safe.show_chosen(state.safe)
+        self.badge.show_chosen(state.badge)
         self.engine.show_chosen(state.engine)
         self.threads.setValue(self._daemon.settings.run.pipeline.threads)
+        self.cross_fade.setChecked(self._daemon.settings.run.cross_fade)
 
     def _more(self) -> QWidget:
         tr, daemon = self._tr, self._daemon
@@ -127,6 +140,9 @@ class SettingsPage(QWidget):
         form.addRow(tr("Pictures a second"), self.rate)
         form.addRow(tr("How the face is made"), self.engine)
         form.addRow(tr("Processor threads"), self.threads)
+        self.cross_fade = QCheckBox(tr("Fade from one face to the next"))
+        self.cross_fade.clicked.connect(lambda wanted: daemon.choose("swap.cross_fade", wanted))
+        form.addRow(self.cross_fade)
         made.hide()
         return made
 
