@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from draw_faces import face_landmarks
-from vcam.swap.mask import BORDER_FEATHER, believed, combine_masks, face_hull_mask
-from vcam.topology import EYES, LIPS, NOSE, OVAL
+from vcam.swap.mask import BORDER_FEATHER, believed, brow_mask, combine_masks, face_hull_mask, open_mouth_mask
+from vcam.topology import BROW_LEFT, BROW_RIGHT, EYES, LIP_LOWER, LIPS, LIPS_INNER, LIPS_OUTER, NOSE, OVAL
 
 
 @pytest.mark.parametrize("size", [128, 256])
@@ -17,7 +17,8 @@ def test_hull_mask_is_full_inside_and_empty_outside(size: int) -> None:
     inner = np.round(landmarks[np.concatenate([EYES, LIPS, NOSE])]).astype(int)
     assert (mask[inner[:, 1], inner[:, 0]] > 0.95).all()
     middle = landmarks[OVAL].mean(0)
-    outer = np.round(middle + (landmarks[OVAL] - middle) * 1.08).astype(int)
+    below_brows = landmarks[OVAL][landmarks[OVAL][:, 1] > landmarks[EYES][:, 1].mean()]
+    outer = np.round(middle + (below_brows - middle) * 1.08).astype(int)
     outer = outer[(outer >= 0).all(1) & (outer < size).all(1)]
     assert (mask[outer[:, 1], outer[:, 0]] < 0.02).all()
     assert (mask.min(), mask.max()) == (0.0, 1.0)
@@ -57,3 +58,50 @@ def test_an_occlusion_that_hides_nearly_all_is_not_believed() -> None:
     share = (third * hull).sum() / hull.sum()
     assert 0.25 < share < 0.45
     assert 0 < believed(third, hull).min() < 1
+
+
+@pytest.mark.parametrize("raised", [0.0, 0.08])
+def test_brows_are_covered_even_when_raised(raised: float) -> None:
+    landmarks = face_landmarks(256)
+    brows = np.concatenate([BROW_LEFT, BROW_RIGHT])
+    landmarks[brows, 1] -= raised * 256
+    x, y = np.round(landmarks[brows]).astype(int).T
+    assert (brow_mask(landmarks, 256)[y, x] > 0.35).all()
+    assert (face_hull_mask(landmarks, 256)[y, x] > 0.6).all()
+
+
+def with_open_mouth(share: float) -> np.ndarray:
+    """The drawn face, the lower lip let down by a share of the mouth's width."""
+    landmarks = face_landmarks(256)
+    width = np.ptp(landmarks[LIPS_INNER, 0])
+    lower = [i for i in LIPS if landmarks[i, 1] >= landmarks[LIP_LOWER, 1] - 1]
+    landmarks[lower, 1] += share * width
+    return landmarks
+
+
+def test_a_closed_mouth_is_swapped_whole() -> None:
+    landmarks = face_landmarks(256)
+    landmarks[LIPS_INNER, 1] = landmarks[LIPS_INNER, 1].mean()
+    assert open_mouth_mask(landmarks, 256) is None
+
+
+def test_an_open_mouth_shows_the_user_own_inside_and_no_skin() -> None:
+    landmarks = with_open_mouth(0.5)
+    mask = open_mouth_mask(landmarks, 256)
+    assert mask is not None
+    x, y = np.round(landmarks[LIPS_INNER].mean(0)).astype(int)
+    assert mask[y, x] > 0.9
+    assert mask.max() <= 1.0
+    low, high = landmarks[LIPS_OUTER].min(0).astype(int) - 3, landmarks[LIPS_OUTER].max(0).astype(int) + 3
+    outside = mask.copy()
+    outside[low[1] : high[1], low[0] : high[0]] = 0
+    assert outside.max() == 0.0
+
+
+def test_the_mouth_opens_gradually() -> None:
+    sums = [
+        0.0 if (m := open_mouth_mask(with_open_mouth(s), 256)) is None else float(m.sum())
+        for s in np.linspace(0, 0.5, 60)
+    ]
+    assert sums[-1] > 100
+    assert np.abs(np.diff(sums)).max() < 0.12 * max(sums)

@@ -8,7 +8,7 @@ import numpy as np
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import shrink_crop
 from vcam.swap.detail import add_grain, enlarge
-from vcam.swap.mask import believed, combine_masks, face_hull_mask
+from vcam.swap.mask import believed, brow_mask, combine_masks, face_hull_mask, open_mouth_mask
 from vcam.swap.steady import ColourMatch, Steadier
 from vcam.types import Image, Mask, Points
 
@@ -52,7 +52,12 @@ class Finisher:
         if mask.shape != crop.shape[:2]:
             mask = np.asarray(cv2.resize(mask, size_wh, interpolation=cv2.INTER_LINEAR), np.float32)
         hull = face_hull_mask(landmarks_in_crop, crop.shape[0])
-        return finished, combine_masks(mask, hull, None if occlusion is None else believed(occlusion, hull))
+        mask = np.asarray(cv2.max(mask, brow_mask(landmarks_in_crop, crop.shape[0])), np.float32)
+        combined = combine_masks(mask, hull, None if occlusion is None else believed(occlusion, hull))
+        mouth = open_mouth_mask(landmarks_in_crop, crop.shape[0])
+        if mouth is not None:
+            combined *= 1 - mouth
+        return finished, combined
 
     def reset(self) -> None:
         """Forget the past: another face or source follows."""
