@@ -16,14 +16,30 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import vcam
-from vcam.cli import bench, cameras, daemon, demo, doctor, faces, outputs, remote, run, shell, swap, verify
+from vcam.cli import (
+    bench,
+    cameras,
+    daemon,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    faces,
+    outputs,
+    remote,
+    run,
+    shell,
+    swap,
+    train,
+    verify,
+)
 from vcam.errors import VcamError
 
 M_MMAP_THRESHOLD = -3  # from malloc.h
 BIG_BLOCK_BYTES = 1 << 20
 
 # Each module has add_parser(subparsers), which sets the function that runs the command as default "run".
-COMMANDS = (remote, faces, run, swap, demo, cameras, outputs, doctor, verify, bench)
+COMMANDS = (remote, faces, run, swap, demo, cameras, outputs, doctor, verify, bench, train, export, evaluate)
 
 
 def map_big_blocks() -> None:

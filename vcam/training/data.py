@@ -16,13 +16,15 @@ import argparse
 import csv
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
@@ -39,6 +41,7 @@ SETS = ("generated", "celebamask", "celeba_wild", "celeba_test", "lfw", "utk")
 ARRAYS = ("images", "crops112", "mesh", "embeddings", "points5", "coverage")
 _TEMPLATES = {"utk": ARCFACE_112}  # every other set is aligned to ffhq_512
 _BATCH = 32
+_FACE_BYTES = SIZE**2 * 3 + EMBEDDER_SIZE**2 * 3 + MESH_POINTS * 12 + 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,19 +188,43 @@ def _batches(pictures: list[Picture], size: int) -> Iterator[list[Picture]]:
         yield pictures[start : start + size]
 
 
-def cache_set(data_dir: Path, cache_dir: Path, set_name: str) -> int:
-    """Cache one set; returns how many pictures could not be read.
+def missing_sets(data_dir: Path, cache_dir: Path, wanted: Iterable[str]) -> dict[str, int]:
+    """Those of some sets that the data folder has and the cache has not, each with its number of pictures.
 
     Raises:
-        BadInput: the set has no readable picture, or there is too little disk.
+        BadInput: a set is missing and the folder has no index, or it has none of the sets and neither has the cache.
+    """
+    absent = [name for name in wanted if not (cache_dir / name).is_dir()]
+    if not absent:
+        return {}
+    counts = Counter(p.set for p in read_index(data_dir))
+    missing = {name: counts[name] for name in absent if counts[name]}
+    if not missing and set(absent) == set(wanted):
+        raise BadInput(f"{data_dir / 'faces' / 'index.csv'} lists no picture of the sets {', '.join(absent)}")
+    return missing
+
+
+def cache_set(data_dir: Path, cache_dir: Path, set_name: str, advance: Callable[[int], object] = lambda _: None) -> int:
+    """Cache one set; returns how many pictures could not be read.
+
+    Args:
+        data_dir: where the index and the teachers are.
+        cache_dir: where the cache is.
+        set_name: as the index names it.
+        advance: called with the number of pictures done since the last call.
+
+    Raises:
+        BadInput: the set has no readable picture, or there is too little disk or memory.
     """
     pictures = [p for p in read_index(data_dir) if p.set == set_name]
-    _check_disk(cache_dir, len(pictures))
+    _check_disk(cache_dir, len(pictures) * _FACE_BYTES)
+    check_memory(2 * len(pictures) * _FACE_BYTES, f"caching the set {set_name}")  # in parts, then joined
     labeller = _Labeller(data_dir)
     parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in ARRAYS}
     kept: list[Picture] = []
     for batch in _batches(pictures, _BATCH):
         pairs = [(p, c) for p in batch if (c := _cut(p, data_dir)) is not None]
+        advance(len(batch))
         if not pairs:
             continue
         kept += [p for p, _ in pairs]
@@ -215,12 +242,34 @@ def cache_set(data_dir: Path, cache_dir: Path, set_name: str) -> int:
     return len(pictures) - len(kept)
 
 
-def _check_disk(cache_dir: Path, count: int) -> None:
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    needed = count * (SIZE**2 * 3 + EMBEDDER_SIZE**2 * 3 + MESH_POINTS * 12 + 1024)
+def _check_disk(cache_dir: Path, needed: int) -> None:
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"the folder {cache_dir} cannot be made ({error.strerror}); name another with --cache"
+        ) from error
     free = shutil.disk_usage(cache_dir).free
     if free < needed:
         raise BadInput(f"{cache_dir} has {free / 1e9:.1f} GB free; the cache needs {needed / 1e9:.1f} GB more")
+
+
+def check_memory(needed: int, what: str) -> None:
+    """Refuse what would make the computer swap or the system end the run.
+
+    Args:
+        needed: bytes.
+        what: for the sentence.
+
+    Raises:
+        BadInput: less is free.
+    """
+    free = psutil.virtual_memory().available
+    if free < needed:
+        raise BadInput(
+            f"{what} needs {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; "
+            "close other programs, or take fewer sets"
+        )
 
 
 def publish(cache_dir: Path, set_name: str, arrays: dict[str, NDArray[np.generic]], kept: list[Picture]) -> None:
@@ -248,17 +297,22 @@ def load_faces(cache_dir: Path, sets: Iterable[str], arrays: Iterable[str] = ARR
         arrays: which arrays to load; the others are empty.
 
     Raises:
-        BadInput: none of the sets is cached.
+        BadInput: none of the sets is cached, or there is too little memory.
     """
     found = [cache_dir / name for name in sets if (cache_dir / name).is_dir()]
     if not found:
-        raise BadInput(f"no set of faces is cached in {cache_dir}: run python -m vcam.training.data first")
+        raise BadInput(f"no set of faces is cached in {cache_dir}: facewarp train makes the cache")
     wanted = set(arrays)
+    files = [folder / f"{name}.npy" for folder in found for name in wanted]
+    check_memory(sum(file.stat().st_size for file in files if file.is_file()), "holding the faces")
 
     def column(name: str) -> NDArray[Any]:
         if name not in wanted:
             return np.empty(0)
-        return np.concatenate([np.load(folder / f"{name}.npy", mmap_mode="r") for folder in found])
+        try:
+            return np.concatenate([np.load(folder / f"{name}.npy", mmap_mode="r") for folder in found])
+        except (OSError, ValueError) as error:
+            raise BadInput(f"the cache in {cache_dir} is damaged ({error}); delete it, and it is made again") from error
 
     rows: list[dict[str, str]] = []
     for folder in found:

@@ -97,12 +97,26 @@ def generator_graphs(net: AeiNet, size: int = SIZE) -> dict[str, onnx.ModelProto
     return {"identity": identity, "generator": to_onnx(_FrameGraph(net.generator), inputs, ("swap", "mask"))}
 
 
-def export_generator(net: AeiNet, models_dir: Path) -> None:
+def export_generator(net: AeiNet, models_dir: Path) -> list[Path]:
     """Write ``identity.onnx`` and ``generator.onnx`` in the form that ships and enter them in the pack's list."""
     models_dir.mkdir(parents=True, exist_ok=True)
+    written = []
     for name, graph in generator_graphs(net).items():
-        write_atomically(models_dir / f"{name}.onnx", store_half(graph).SerializeToString())
-        register(models_dir, name, f"{name}.onnx")
+        written.append(models_dir / f"{name}.onnx")
+        write_atomically(written[-1], store_half(graph).SerializeToString())
+        register(models_dir, name, written[-1].name)
+    return written
+
+
+def load_generator(checkpoint: Path) -> AeiNet:
+    """The running mean of a generator's checkpoint, ready for measuring or export.
+
+    Raises:
+        BadInput: it is not there, or belongs to another net.
+    """
+    net = load_mean(checkpoint, AeiNet(AeiNetSettings()))
+    assert isinstance(net, AeiNet)
+    return net
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -111,9 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--models", type=Path, required=True, help="folder of the pack")
     options = parser.parse_args(argv)
-    net = load_mean(options.checkpoint, AeiNet(AeiNetSettings()))
-    assert isinstance(net, AeiNet)
-    export_generator(net, options.models)
+    export_generator(load_generator(options.checkpoint), options.models)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from vcam.training.export import OPSET, store_half
+from vcam.errors import BadInput
+from vcam.training.export import OPSET, export_generator, load_generator, store_half
 from vcam.training.identity_space import lift_matrix
 from vcam.training.loop import load_mean
 from vcam.training.pack import register, write_atomically
@@ -96,6 +97,25 @@ def export_small(name: str, net: nn.Module, models_dir: Path) -> Path:
     return path
 
 
+def export_net(name: str, checkpoint: Path, models_dir: Path) -> list[Path]:
+    """Put any net of the pack there from its checkpoint; returns the files written.
+
+    Args:
+        name: a small net, or ``generator``, which is two files.
+        checkpoint: as training leaves it.
+        models_dir: folder of the pack; made if it is not there.
+
+    Raises:
+        BadInput: the checkpoint is not there or belongs to another net, or the folder cannot be written.
+    """
+    try:
+        if name == "generator":
+            return export_generator(load_generator(checkpoint), models_dir)
+        return [export_small(name, load_mean(checkpoint, SMALL_NETS[name].build()), models_dir)]
+    except OSError as error:
+        raise BadInput(f"the pack in {models_dir} cannot be written: {error.strerror}") from error
+
+
 def main() -> None:
     """Export from the command line."""
     parser = argparse.ArgumentParser(description="Export a small net into the pack.")
@@ -103,8 +123,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--models", type=Path, required=True, help="folder of the pack")
     options = parser.parse_args()
-    net = load_mean(options.checkpoint, SMALL_NETS[options.name].build())
-    print(export_small(options.name, net, options.models))
+    print(*export_net(options.name, options.checkpoint, options.models))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,9 @@ from vcam import topology as topo
 from vcam.errors import BadInput
 from vcam.inference import Net, open_session
 from vcam.training.data import MESH_POINTS, MESH_SIZE, SETS, SIZE, Faces, Picture, load_faces, unit_embeddings
+from vcam.training.export import load_generator
 from vcam.training.identity_space import lift
-from vcam.training.loop import load_mean
-from vcam.training.networks import AeiNet, AeiNetSettings
+from vcam.training.networks import AeiNet
 from vcam.training.pairs import polygon_mask
 from vcam.training.teachers import Teacher
 
@@ -67,6 +68,21 @@ def load_pairs(faces: Faces, path: Path = PAIRS) -> Pairs:
     except KeyError as error:
         raise BadInput(f"the picture {error} of {path.name} is not in the cache: cache all sets first") from error
     return Pairs(**columns)
+
+
+def find_dlib_nets() -> Path:
+    """The folder of the judge's nets, as the package face_recognition_models brings them.
+
+    Raises:
+        BadInput: it is not installed.
+    """
+    spec = find_spec("face_recognition_models")
+    if spec is None or not spec.submodule_search_locations:
+        raise BadInput(
+            "the judge's nets are not installed: pip install dlib-bin face_recognition_models, or name their folder "
+            "with --dlib"
+        )
+    return Path(spec.submodule_search_locations[0]) / "models"
 
 
 class DlibJudge:
@@ -187,10 +203,14 @@ class Bench:
             "teacher_strangers": mean_cosine(teacher[pairs.source], teacher[pairs.target]),
         }
 
-    def measure(self, swap: Swap) -> tuple[dict[str, float], Images]:
-        """All figures of a generator, and its pictures."""
-        pairs = self.pairs
-        swaps = swap(self.targets, lift(self.embeddings[pairs.source]))
+    def measure(self, swap: Swap, identities: Vectors | None = None) -> tuple[dict[str, float], Images]:
+        """All figures of a generator, and its pictures.
+
+        Args:
+            swap: the generator.
+            identities: float32 (N, 512), of the pairs' sources; the teacher's by default.
+        """
+        swaps = swap(self.targets, lift(self.embeddings[self.pairs.source]) if identities is None else identities)
         figures = self._identity(swaps) | self._attributes(swaps) | self._picture(swaps)
         return {name: round(value, 4) for name, value in figures.items()}, swaps
 
@@ -340,8 +360,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    net = load_mean(options.checkpoint, AeiNet(AeiNetSettings()))
-    assert isinstance(net, AeiNet)
+    net = load_generator(options.checkpoint)
     bench = Bench(options.data, options.cache, options.dlib)
     figures, swaps = bench.measure(swap_with(net))
     print(json.dumps(bench.references() | figures, indent=1))

@@ -16,6 +16,7 @@ import pickle
 import queue
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -247,6 +248,8 @@ def _read(path: Path) -> dict[str, Any]:
     Raises:
         BadInput: the file holds something else.
     """
+    if not zipfile.is_zipfile(path):
+        raise BadInput(f"{path} is not a checkpoint of a training run, or is damaged")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
@@ -307,6 +310,20 @@ def prepare(options: Options) -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     torch.manual_seed(options.seed)
+
+
+def check_start(options: Options) -> None:
+    """Find out before anything long begins whether the run can start from what it is to go on from.
+
+    Raises:
+        BadInput: the pack has no such net, or the checkpoint cannot be read.
+    """
+    begin = options.pack / f"{options.net}.onnx" if options.pack else None
+    if begin is not None and not begin.is_file():
+        raise BadInput(f"there is no {begin} to begin with; leave out --pack to train from the beginning")
+    checkpoint = options.out / "checkpoint.pt"
+    if options.resume and checkpoint.exists():
+        _read(checkpoint)
 
 
 def pick_device(asked: str) -> str:

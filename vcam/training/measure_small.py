@@ -23,7 +23,7 @@ from vcam import topology
 from vcam.errors import BadInput
 from vcam.inference import Net, open_session
 from vcam.training import augment, collages, detector, landmarks, regions
-from vcam.training.data import EMBEDDER_SIZE, SETS, load_faces
+from vcam.training.data import SETS, load_faces
 from vcam.training.identity_space import DIMENSIONS, lift
 
 Figures = dict[str, float]
@@ -47,16 +47,22 @@ class Material:
         return open_session(self.models / f"{name}.onnx", threads=self.threads, accelerators=())
 
 
-def time_against_product(net: Net, shape: tuple[int, ...], runs: int = 60) -> Figures:
-    """Median milliseconds of one run, and of a 512^3 float32 matrix product timed in turn with it."""
+def time_against_product(net: Net, runs: int = 60) -> Figures:
+    """Median milliseconds of one run, and of a 512^3 float32 matrix product timed in turn with it.
+
+    A dimension that the net leaves open is that of a whole frame.
+    """
     rng = np.random.default_rng(0)
-    value = rng.uniform(-1, 1, shape).astype(np.float32)
+    frame = dict(enumerate((1, 3, *_FRAME_HW)))
+    values = {
+        name: rng.uniform(-1, 1, [size or frame[axis] for axis, size in enumerate(shape)]).astype(np.float32)
+        for name, shape in net.inputs.items()
+    }
     a = torch.from_numpy(rng.standard_normal((_PRODUCT_SIDE, _PRODUCT_SIDE), np.float32))
-    (name,) = net.inputs
     times: list[tuple[float, float]] = []
     for _ in range(runs):
         began = time.perf_counter()
-        net.run(**{name: value})
+        net.run(**values)
         between = time.perf_counter()
         torch.mm(a, a)
         times.append((between - began, time.perf_counter() - between))
@@ -85,7 +91,7 @@ def measure_detector(material: Material) -> Figures:
         scene = collages.Scene(counts=(1.0,), distracted=distracted)
         found = [_detect(net, maker.draw(rng, *_FRAME_HW, scene).image) for _ in range(material.pictures)]
         figures[f"false_boxes_per_500_{name}"] = 500 * sum(len(f.scores) for f in found) / material.pictures
-    return figures | time_against_product(net, (1, 3, *_FRAME_HW))
+    return figures | time_against_product(net)
 
 
 def _detect(net: Net, image: augment.Picture) -> detector.Detections:
@@ -142,7 +148,7 @@ def measure_landmarks(material: Material) -> Figures:
     negatives = data.batch(rng, material.pictures, negative_share=1.0)
     seen = [net.run(crop=crop[None].contiguous().numpy())["visibility"][0, 0] for crop in negatives.crops]
     figures["negatives_called_visible"] = float((np.array(seen) > 0.5).mean())
-    return figures | time_against_product(net, (1, 3, 128, 128))
+    return figures | time_against_product(net)
 
 
 def _landmark_figures(net: Net, batch: landmarks.LandmarkBatch) -> Figures:
@@ -206,7 +212,7 @@ def measure_embedder(material: Material) -> Figures:
     for name, vectors in (("ours", ours), ("teacher", teachers)):
         scores = (vectors[pairs[:, 0]] * vectors[pairs[:, 1]]).sum(1)
         figures |= {f"{name}_{k}": v for k, v in verification(scores, same).items()}
-    return figures | time_against_product(net, (1, 3, EMBEDDER_SIZE, EMBEDDER_SIZE))
+    return figures | time_against_product(net)
 
 
 def verification(scores: NDArray[np.floating], same: NDArray[np.bool_], folds: int = 10) -> Figures:
@@ -242,7 +248,7 @@ def measure_regions(material: Material) -> Figures:
         found = [net.run(crop=crop[None].contiguous().numpy())["regions"] for crop in crops]
         return torch.from_numpy(np.concatenate(found))
 
-    return regions.region_figures(run, data) | time_against_product(net, (1, 3, 128, 128))
+    return regions.region_figures(run, data) | time_against_product(net)
 
 
 MEASURES: dict[str, Callable[[Material], Figures]] = {
@@ -251,6 +257,7 @@ MEASURES: dict[str, Callable[[Material], Figures]] = {
     "embedder": measure_embedder,
     "regions": measure_regions,
 }
+MEASURED_SETS = {"detector": SETS, "landmarks": SETS, "embedder": ("lfw",), "regions": ("celebamask",)}
 
 
 def main() -> None:

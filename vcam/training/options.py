@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-WORK = Path("training")  # under the folder where the command is given: caches, checkpoints, logs
+CACHE, RUNS = Path("cache"), Path("runs")  # under the folder where the command is given
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ NETS = {
     "regions": NetDefaults(60, needs_data=True),
     "generator": NetDefaults(240, batch=16, needs_data=True),
 }
+SMALL_NETS = tuple(net for net in NETS if net != "generator")
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,17 @@ def add_options(parser: argparse.ArgumentParser, *, data_required: bool = False)
         "--cache",
         type=Path,
         metavar="DIR",
-        default=WORK / "cache",
+        default=CACHE,
         help="cache of cut and labelled faces (default: %(default)s)",
     )
-    add("--out", type=Path, metavar="DIR", help=f"folder of the checkpoint and the logs (default: {WORK}/NET)")
+    add("--out", type=Path, metavar="DIR", help=f"folder of the checkpoint and the logs (default: {RUNS}/NET)")
     add("--backgrounds", type=Path, metavar="DIR", help="folder of pictures without faces; drawn textures by default")
     add(
         "--minutes",
         type=_positive(float),
         metavar="N",
-        help="time to train in all; the learning rate falls towards its end",
+        help="time to train in all; the learning rate falls towards its end "
+        f"(default: {', '.join(f'{net} {row.minutes:g}' for net, row in NETS.items())})",
     )
     add(
         "--steps", type=_positive(int), metavar="N", help="steps to train; repeats bit for bit on one thread of the CPU"
@@ -124,7 +126,7 @@ def read_options(net: str, given: argparse.Namespace) -> Options:
         cache=given.cache,
         backgrounds=given.backgrounds,
         data=given.data,
-        out=given.out or WORK / net,
+        out=given.out or RUNS / net,
         minutes=defaults.minutes if endless else given.minutes,
         steps=given.steps,
         batch=given.batch or defaults.batch,

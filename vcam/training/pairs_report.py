@@ -1,0 +1,200 @@
+"""The table of a generator: the fixed pairs as they ship, groups of people, agreement of forms, speed.
+
+Everything runs the files of a pack through ONNX Runtime, as the program does; a checkpoint is exported to a folder
+for the time of the measurement.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vcam import topology as topo
+from vcam.inference import open_session
+from vcam.training.export import export_generator, load_generator
+from vcam.training.identity_space import DIMENSIONS
+from vcam.training.judge import Bench, Images, Swap, Vectors, contact_sheet, face_boxes, swap_with
+from vcam.training.measure_small import time_against_product
+
+Report = dict[str, Any]  # sections of figures; a section that could not be measured is a sentence
+
+SHOWN = np.r_[0:12, 80:104]  # pairs on the contact sheet
+LEAST_PEOPLE = 8  # a smaller group says nothing
+TONES = ("light", "dark", "east asian", "south asian", "other")  # the labels 0..4 of UTKFace
+AGES = ((16, 24), (25, 39), (40, 59), (60, 120))
+GAZE = "not measured: neither our landmarks nor the teacher's have irises"
+
+
+@dataclass(frozen=True)
+class PairsJob:
+    """What to measure.
+
+    Attributes:
+        models: folder of the pack.
+        data: data folder.
+        cache: cache of faces.
+        dlib: folder of the judge's nets.
+        checkpoint: of a generator, in place of the pack's.
+        sheet: contact sheet to write.
+    """
+
+    models: Path
+    data: Path
+    cache: Path
+    dlib: Path
+    checkpoint: Path | None = None
+    sheet: Path | None = None
+
+
+def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) -> Report:
+    """Every section.
+
+    Args:
+        job: what to measure.
+        say: takes a word about what is done now.
+
+    Raises:
+        BadInput: something is not there.
+    """
+    say("opening the judges")
+    with _graphs(job) as folder:
+        swap, embed = swap_with_files(folder), embed_with(job.models)
+        bench = Bench(job.data, job.cache, job.dlib)
+        say("swapping the pairs, with the embedder that ships")
+        crops = bench.faces.crops112
+        shipped, swaps = bench.measure(swap, embed(crops[bench.pairs.source]))
+        say("swapping the pairs, with the teacher's identities")
+        taught, _ = bench.measure(swap)
+        say("groups of people")
+        report: Report = {
+            "references": bench.references(),
+            "as_shipped": shipped,
+            "with_teacher_identities": taught,
+            "groups": measure_groups(bench, swap, embed),
+            "gaze": GAZE,
+            "agreement": _agreement(job, bench, swap),
+            "speed": measure_speed(folder, job.models),
+        }
+    if job.sheet is not None:
+        sheet = contact_sheet(bench.faces.images[bench.pairs.source][SHOWN], bench.targets[SHOWN], swaps[SHOWN])
+        job.sheet.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(job.sheet), sheet[:, :, ::-1])
+    return report
+
+
+@contextmanager
+def _graphs(job: PairsJob) -> Iterator[Path]:
+    """The folder of the generator's two files."""
+    if job.checkpoint is None:
+        yield job.models
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        export_generator(load_generator(job.checkpoint), Path(folder))
+        yield Path(folder)
+
+
+def swap_with_files(folder: Path) -> Swap:
+    """The generator of a pack as a function of pictures."""
+    identity, generator = (open_session(folder / f"{name}.onnx", 1, ()) for name in ("identity", "generator"))
+
+    def swap(targets: Images, identities: Vectors) -> Images:
+        results = []
+        for target, embedding in zip(targets, identities, strict=True):
+            x = target.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
+            found = generator.run(target=x, style=identity.run(embedding=embedding[None])["style"])
+            y = x + found["mask"] * (found["swap"] - x)
+            results.append(((y[0].clip(-1, 1) + 1) * 127.5).round().astype(np.uint8).transpose(1, 2, 0))
+        return np.stack(results)
+
+    return swap
+
+
+def embed_with(folder: Path) -> Callable[[NDArray[np.uint8]], Vectors]:
+    """The embedder of a pack: crops (N, 112, 112, 3) RGB -> unit vectors (N, 512)."""
+    net = open_session(folder / "embedder.onnx", 1, ())
+
+    def embed(crops: NDArray[np.uint8]) -> Vectors:
+        vectors = np.zeros((len(crops), DIMENSIONS), np.float32)
+        for row, crop in enumerate(crops):
+            blob = (crop.astype(np.float32).transpose(2, 0, 1)[None] - 127.5) / 127.5
+            vectors[row] = net.run(crop=blob)["embedding"][0]
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+    return embed
+
+
+def measure_groups(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]], Vectors]) -> Report | str:
+    """Identity and pose of each group as a share of everybody's mean, on unseen people of UTKFace.
+
+    Every person is worn once and wears somebody once. Identity counts for the group of who is worn, pose for the
+    group of who wears.
+    """
+    rows = np.flatnonzero((bench.faces.set == "utk") & (bench.faces.split == "val"))
+    if len(rows) < LEAST_PEOPLE:
+        return "not measured: the cache holds no labelled people (set utk)"
+    worn = np.roll(rows, 1 + len(rows) // 2)
+    images, landmarks = bench.faces.images, bench.faces.mesh[:, list(topo.MESH)]
+    swaps = swap(images[rows], embed(bench.faces.crops112[worn]))
+    judged = bench.judge.describe(swaps, face_boxes(landmarks[rows]))
+    likeness = (judged * bench.judge.describe(images[worn], face_boxes(landmarks[worn]))).sum(1)
+    pose = np.abs(bench.attributes.pose(swaps) - bench.attributes.pose(images[rows])).mean(1)
+    groups = {}
+    labels = [labels_of(str(file)) for file in bench.faces.file]
+    for name in dict.fromkeys(label for row in rows for label in labels[row]):
+        as_worn = np.array([name in labels[row] for row in worn])
+        as_wearer = np.array([name in labels[row] for row in rows])
+        if as_worn.sum() >= LEAST_PEOPLE:
+            groups[name] = {
+                "people": int(as_worn.sum()),
+                "identity": float(likeness[as_worn].mean() / likeness.mean()),
+                "pose": float(pose[as_wearer].mean() / pose.mean()),
+            }
+    return {
+        "identity_mean": float(likeness.mean()),
+        "pose_mean_deg": float(pose.mean()),
+        "identity_least": min(group["identity"] for group in groups.values()),
+        "pose_most": max(group["pose"] for group in groups.values()),
+        "by_group": groups,
+    }
+
+
+def labels_of(file: str) -> tuple[str, ...]:
+    """``utk_AGE_SEX_TONE_...`` -> age band, sex, skin tone; nothing for another set's file name."""
+    parts = Path(file).name.split("_")
+    if parts[0] != "utk" or len(parts) < 4:
+        return ()
+    age, sex, tone = (int(part) for part in parts[1:4])
+    band = next((f"age {low}-{high}" for low, high in AGES if low <= age <= high), "age unknown")
+    return band, "female" if sex else "male", TONES[tone]
+
+
+def _agreement(job: PairsJob, bench: Bench, shipped: Swap) -> Report | str:
+    """The form that ships against float32, on the fixed pairs."""
+    if job.checkpoint is None:
+        return "not measured: it needs the checkpoint, for the pack holds the shipped form alone"
+    exact = swap_with(load_generator(job.checkpoint))
+    (figures, pictures), (exact_figures, exact_pictures) = bench.measure(shipped), bench.measure(exact)
+    return {
+        "identity_difference": abs(figures["teacher_source"] - exact_figures["teacher_source"]),
+        "pixel_levels": float(np.abs(pictures.astype(np.float32) - exact_pictures).mean()),
+    }
+
+
+def measure_speed(generator_folder: Path, models: Path) -> Report:
+    """Milliseconds, and ratios to a 512^3 float32 product timed in turn; generator on two cores, the rest on one."""
+    nets = {
+        "generator": open_session(generator_folder / "generator.onnx", 2, ()),
+        "identity": open_session(generator_folder / "identity.onnx", 1, ()),
+        "embedder": open_session(models / "embedder.onnx", 1, ()),
+    }
+    times = {name: time_against_product(net) for name, net in nets.items()}
+    figures = {f"{name}_{key}": time[key] for name, time in times.items() for key in ("ms", "ratio")}
+    return figures | {"choose_source_ms": times["identity"]["ms"] + times["embedder"]["ms"]}
