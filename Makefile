@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MARKS := $(if $(CI),,-m "not slow and not device")
 
-.PHONY: demo test check style bench lock clean proof-camera proof-desktop proof-safeguards
+.PHONY: demo test check style bench lock clean proof-camera proof-desktop proof-networks proof-safeguards
 
 demo: .venv/run-ready
 	$(BIN)/facewarp demo --out demo-out
@@ -26,7 +26,7 @@ check: style test
 bench: .venv/run-ready
 	$(BIN)/facewarp bench
 
-proof-camera proof-desktop proof-safeguards: .venv/dev-ready
+proof-camera proof-desktop proof-networks proof-safeguards: .venv/dev-ready
 	$(BIN)/python -m vcam.proof $(@:proof-%=%)
 
 .venv/bin/python:

@@ -16,6 +16,7 @@ from pathlib import Path
 PROOFS = {
     "camera": "tests.proof.camera",
     "desktop": "tests.proof.desktop",
+    "networks": "tests.proof.networks",
     "safeguards": "tests.proof.safeguards",
 }
 FOLDER = Path("proof")

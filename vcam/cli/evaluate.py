@@ -110,15 +110,14 @@ def evaluate_pairs(arguments: argparse.Namespace) -> int:
 
     require_torch()
     from vcam.training.bars import AGREEMENT_BARS, GENERATOR_BARS, SPEED_BARS
-    from vcam.training.data import SETS
-    from vcam.training.judge import find_dlib_nets
+    from vcam.training.judge import PAIR_SETS, find_dlib_nets
     from vcam.training.pairs_report import PairsJob, measure_pairs
 
     models = arguments.models or find_models_folder()
     for name in ("embedder",) if arguments.checkpoint else ("embedder", "identity", "generator"):
         net_file(name, models)
     dlib = arguments.dlib or find_dlib_nets()
-    fill_cache(arguments.data, arguments.cache, SETS)
+    fill_cache(arguments.data, arguments.cache, PAIR_SETS)
     job = PairsJob(models, arguments.data, arguments.cache, dlib, arguments.checkpoint, arguments.sheet)
     report = measure_pairs(job, lambda text: print(text, file=sys.stderr))
     bars = {"as_shipped": GENERATOR_BARS, "agreement": AGREEMENT_BARS, "speed": SPEED_BARS}
