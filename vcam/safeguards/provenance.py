@@ -25,6 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vcam import __version__
 from vcam.errors import BadInput, VcamError
+from vcam.safeguards.record_frame import file_type, frame_is_whole
 from vcam.safeguards.vault import Vault
 
 MIME_TYPES = {
@@ -36,8 +37,8 @@ _SESSION_LABEL = "org.facewarp.session"
 _GENERATOR = "FaceWarp Cam"
 _KEY_FILE = "provenance.key"
 _YEARS = 10
+_LONGEST_FILE_TYPE = 4096  # bytes
 _NO_MANIFEST = "ManifestNotFound"
-_PADDING = b"\xa1cpadY"  # CBOR: the unprotected header holds one entry, "pad", a byte string with a length of two bytes
 _SETTINGS = {"builder": {"thumbnail": {"enabled": False}}}  # a thumbnail would be an unmarked second picture
 
 
@@ -105,7 +106,9 @@ def signing_key(vault: Vault) -> SigningKey:
     return SigningKey(*(text.encode() for text in json.loads(vault.read(_KEY_FILE))))
 
 
-def sign_file(source: Path, target: Path, key: SigningKey, session: int, now: datetime | None = None) -> None:
+def sign_file(
+    source: Path, target: Path, key: SigningKey, session: int, *, marked: bool = True, now: datetime | None = None
+) -> None:
     """Write a signed copy of a file that shows a swap.
 
     Args:
@@ -113,6 +116,7 @@ def sign_file(source: Path, target: Path, key: SigningKey, session: int, now: da
         target: another path of the same format; is replaced.
         key: see ``signing_key``.
         session: 24 bits, as in the watermark.
+        marked: whether the watermark is in it; a picture too small for it has none.
         now: UTC; the present time if not given.
 
     Raises:
@@ -121,7 +125,9 @@ def sign_file(source: Path, target: Path, key: SigningKey, session: int, now: da
     """
     c2pa, mime = _library(), _mime_of(source)
     info = c2pa.C2paSignerInfo(c2pa.C2paSigningAlg.ES256, key.chain_pem, key.key_pem, None)
-    manifest = _manifest(source.name.rpartition(".")[2], session, now or datetime.now(UTC))
+    with source.open("rb") as file:
+        type_box = file_type(file.read(_LONGEST_FILE_TYPE))
+    manifest = _manifest(source.suffix[1:], session, type_box, now or datetime.now(UTC), marked=marked)
     try:
         with (
             c2pa.Signer.from_info(info) as signer,
@@ -133,6 +139,24 @@ def sign_file(source: Path, target: Path, key: SigningKey, session: int, now: da
     except c2pa.C2paError as error:
         target.unlink(missing_ok=True)
         raise BadInput(f"{source} cannot be signed: {error}") from error
+
+
+def sign_in_place(path: Path, key: SigningKey, session: int, *, marked: bool) -> None:
+    """Sign a file that the program has just written; if that fails, it stays as it is.
+
+    Raises:
+        ProvenanceUnavailable: no ``c2pa``, or no such format.
+        BadInput: the file is not what its ending says, or the signed copy does not read back as intact.
+        OSError: there is no room for the copy.
+    """
+    signed = path.with_name(f".{path.stem}.signed{path.suffix}")
+    try:
+        sign_file(path, signed, key, session, marked=marked)
+        if not read_provenance(signed).intact:
+            raise BadInput(f"the signature of {path.name} does not read back as intact")
+        signed.replace(path)
+    finally:
+        signed.unlink(missing_ok=True)
 
 
 def read_provenance(path: Path, authority_pem: bytes | None = None) -> Provenance:
@@ -159,55 +183,55 @@ def read_provenance(path: Path, authority_pem: bytes | None = None) -> Provenanc
             return Provenance(present=False)
         return Provenance(present=True, faults=(f"{type(error).__name__}: {error}",))
     try:
-        found = _provenance_from(json.loads(store), state)
+        found, signed_file_type = _provenance_from(json.loads(store), state)
     except (AttributeError, KeyError, TypeError, ValueError):
         return Provenance(present=True, faults=("the record cannot be understood",))
-    if found.made_by == _GENERATOR and not _padding_is_empty(path):
-        return replace(found, intact=False, ours=False, faults=("the signature's padding was changed",))
+    if found.made_by == _GENERATOR and not _frame_is_whole(path, signed_file_type):
+        return replace(found, intact=False, ours=False, faults=("the frame of the record was changed",))
     return found
 
 
-def _padding_is_empty(path: Path) -> bool:
-    """Whether the zeros that fill up the signature's box, which no signature covers, are zeros still."""
+def _frame_is_whole(path: Path, signed_file_type: str) -> bool:
+    """Whether the bytes that C2PA leaves unsigned are the ones we wrote."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        at = content.find(_PADDING)
-        if at < 0:
-            return False
-        start = at + len(_PADDING) + 2
-        length = int.from_bytes(content[start - 2 : start], "big")
-        return content[start : start + length] == bytes(length)
+        return frame_is_whole(content, path.suffix.lower()) and file_type(content).hex() == signed_file_type
 
 
-def _provenance_from(store: dict[str, Any], state: str) -> Provenance:
+def _provenance_from(store: dict[str, Any], state: str) -> tuple[Provenance, str]:
+    """What the record says; and the file's type that it names, as hex."""
     manifest = store.get("manifests", {}).get(store.get("active_manifest"))
     if manifest is None:
-        return Provenance(present=True, faults=("the active manifest is missing",))
+        return Provenance(present=True, faults=("the active manifest is missing",)), ""
     assertions = {item["label"]: item["data"] for item in manifest.get("assertions", [])}
     actions = [action for label, data in assertions.items() if "actions" in label for action in data["actions"]]
     generator = manifest.get("claim_generator_info") or [{}]
     failures = store.get("validation_results", {}).get("activeManifest", {}).get("failure", [])
-    return Provenance(
+    session = assertions.get(_SESSION_LABEL, {})
+    found = Provenance(
         present=True,
         intact=state in ("Valid", "Trusted"),
         ours=state == "Trusted",
         made_by=generator[0].get("name", ""),
         swapped=any(action.get("digitalSourceType") == COMPOSITE for action in actions),
-        session=str(assertions.get(_SESSION_LABEL, {}).get("session", "")),
+        session=str(session.get("session", "")),
         faults=tuple(sorted({failure["code"] for failure in failures})),
     )
+    return found, str(session.get("file_type", ""))
 
 
-def _manifest(file_format: str, session: int, now: datetime) -> dict[str, Any]:
+def _manifest(file_format: str, session: int, type_box: bytes, now: datetime, *, marked: bool) -> dict[str, Any]:
     when = now.isoformat(timespec="seconds").replace("+00:00", "Z")
     agent = {"name": _GENERATOR, "version": __version__}
-    created = {"action": "c2pa.created", "when": when, "digitalSourceType": COMPOSITE, "softwareAgent": agent}
-    marked = {"action": "c2pa.watermarked.unbound", "when": when, "softwareAgent": agent}
+    actions = [{"action": "c2pa.created", "when": when, "digitalSourceType": COMPOSITE, "softwareAgent": agent}]
+    if marked:
+        actions.append({"action": "c2pa.watermarked.unbound", "when": when, "softwareAgent": agent})
+    said = {"session": f"{session:06x}", "consent": "recorded locally", "file_type": type_box.hex()}
     return {
         "claim_generator_info": [agent],
         "title": f"Swapped face, {file_format}",
         "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": [created, marked]}},
-            {"label": _SESSION_LABEL, "data": {"session": f"{session:06x}", "consent": "recorded locally"}},
+            {"label": "c2pa.actions.v2", "data": {"actions": actions}},
+            {"label": _SESSION_LABEL, "data": said},
         ],
     }
 
