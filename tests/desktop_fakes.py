@@ -42,13 +42,22 @@ class FewFaces:
     def reload(self):
         """Nothing is kept elsewhere."""
 
-    def add(self, photos, name, basis, note=""):
+    def add(self, photos, name, basis, note="", *, which=None):
         for photo in photos:
             if not photo.read_bytes():
                 raise BadInput(f"{photo.name} is empty")
         self.added = [(photo.read_bytes(), name, basis, note) for photo in photos]
         self.sources[name.lower()] = make_source(name.lower(), name)
         return self.sources[name.lower()]
+
+    def export(self, passphrase):
+        return b" ".join([passphrase.encode(), *(name.encode() for name in self.sources)]), len(self.sources)
+
+    def import_from(self, content, passphrase):
+        known, *ids = content.decode().split()
+        if passphrase != known:
+            raise BadInput("that is not the passphrase of this file")
+        return tuple(self.sources.setdefault(face_id, make_source(face_id)) for face_id in ids)
 
     def rename(self, wanted, name):
         self.sources[wanted] = make_source(wanted, name)
@@ -60,6 +69,25 @@ class FewFaces:
         if face_id not in self.sources:
             raise BadInput(f"there is no face {face_id!r}")
         return self.sources[face_id]
+
+
+class KeysInMemory:
+    """A keyring."""
+
+    def __init__(self):
+        self.keys = {}
+
+    def usable(self):
+        return True
+
+    def load(self, name):
+        return self.keys.get(name)
+
+    def save(self, name, key):
+        self.keys[name] = key
+
+    def delete(self, name):
+        self.keys.pop(name, None)
 
 
 class GreyCamera:

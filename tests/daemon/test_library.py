@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from desktop_fakes import KeysInMemory
 from vcam.catalogue import find_models_folder
 from vcam.daemon.library import Library, read_face
 from vcam.errors import BadInput, BadPhoto, BadSettings
@@ -10,23 +11,6 @@ from vcam.types import Basis
 pytestmark = pytest.mark.skipif(
     not (find_models_folder() / "faces.json").is_file(), reason="the embedded pack has no faces"
 )
-
-
-class KeysInMemory:
-    def __init__(self):
-        self.keys = {}
-
-    def usable(self):
-        return True
-
-    def load(self, name):
-        return self.keys.get(name)
-
-    def save(self, name, key):
-        self.keys[name] = key
-
-    def delete(self, name):
-        self.keys.pop(name, None)
 
 
 @pytest.fixture

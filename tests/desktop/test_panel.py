@@ -12,15 +12,25 @@ pytest.importorskip("PySide6.QtWidgets", reason="needs the extra gui and libegl1
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialogButtonBox, QLineEdit, QListWidget, QSlider
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QDialogButtonBox,
+    QLineEdit,
+    QListWidget,
+    QMessageBox,
+    QSlider,
+)
 
-from desktop_fakes import CAMERAS, MODE, RAW_GREY, WAIT_S, Bench, colour_of, wait_for_state
+from desktop_fakes import CAMERAS, MODE, RAW_GREY, WAIT_S, Bench, FewFaces, colour_of, wait_for_state
 from vcam.config import DesktopSettings, Engine, Language, RunSettings, Settings, Theme
 from vcam.desktop.panel.consent_dialog import Answer, ConsentDialog
 from vcam.desktop.panel.preview import View, compose
 from vcam.desktop.panel.style import DARK, LIGHT, colours, style_sheet
+from vcam.desktop.panel.which_dialog import WhichDialog
 from vcam.desktop.panel.window import PanelWindow
 from vcam.desktop.translate import translator
+from vcam.pipeline.enrol import SeveralFaces
 from vcam.types import BadgeMode, Basis, Safe
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -152,7 +162,52 @@ def test_a_photo_that_cannot_be_used_is_told(bench, window, tmp_path):
     photo.touch()
     window.faces.add([photo], Answer("Mia", Basis.SELF, ""))
     wait(lambda: "empty.png is empty" in window.message.text())
+    assert "Drop photos" in window.faces.note.text()
     assert window.message.isVisible()
+
+
+def test_of_several_faces_one_is_chosen(bench, window, tmp_path, monkeypatch):
+    photo = tmp_path / "both.png"
+    photo.write_bytes(b"photo")
+    asked = []
+
+    def add(photos, name, basis, note="", *, which=None):
+        asked.append(which)
+        if not which:
+            raise SeveralFaces(photo, (np.zeros((8, 8, 3), np.uint8), np.ones((8, 8, 3), np.uint8)))
+        return FewFaces.add(bench.faces, photos, name, basis, note)
+
+    def press_the_second(dialog):  # exec would wait for a person
+        click(dialog.faces[1])
+        return dialog.result()
+
+    bench.faces.add = add
+    monkeypatch.setattr(WhichDialog, "exec", press_the_second)
+    window.faces.add([photo], Answer("Mia", Basis.SELF, ""))
+    wait(lambda: bench.daemon.state.face == "mia")
+    assert asked == [None, {photo: 2}]
+
+
+def test_faces_are_exported_and_imported(bench, window, tmp_path):
+    file = tmp_path / "faces.facewarp"
+    window.faces.export(file, "secret")
+    wait(lambda: "written to the file: 3" in window.faces.note.text())
+    bench.faces.remove("zoe")
+    window.faces.import_from(file, "wrong")
+    wait(lambda: "not the passphrase" in window.message.text())
+    window.faces.import_from(file, "secret")
+    wait_for_state(bench.daemon, lambda state: len(state.faces) == 3)
+    window.faces.import_from(tmp_path / "none", "secret")
+    wait(lambda: "cannot be read" in window.message.text())
+
+
+def test_the_consent_record_is_shown(window, monkeypatch):
+    shown = []
+    monkeypatch.setattr(QMessageBox, "information", lambda *given: shown.append(given[1:]))
+    window.open_page(1)
+    click(next(b for b in window.faces.findChildren(QAbstractButton) if b.text() == "Record"))
+    assert shown[0][0] == "Ana"
+    assert "synthetic" in shown[0][1]
 
 
 def test_no_face_is_added_without_a_complete_consent(window):

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcam.cli.arguments import Subparsers
-from vcam.errors import BadInput
+from vcam.cli.arguments import Subparsers, told
+from vcam.errors import BadInput, BadSettings
 from vcam.types import Basis
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ def add_parser(subparsers: Subparsers) -> None:
     add.add_argument("--consent", choices=_ASKABLE, required=True, help="why you may wear it: it is your own face, "
                      "written consent, or a licence")  # fmt: skip
     add.add_argument("--note", default="", help="who agreed and where that is kept; needed but for your own face")
+    add.add_argument(
+        "--which", type=told(_number), default=0, metavar="N", help="of several faces in a photo, the Nth from the left"
+    )
     add.set_defaults(run=add_face)
     for name, function, help_line in (
         ("show", show_face, "show a face's consent record"),
@@ -57,6 +60,12 @@ def add_parser(subparsers: Subparsers) -> None:
     reset = deeds.add_parser("reset", help="destroy the key and all your faces")
     reset.add_argument("--yes", action="store_true", help="really")
     reset.set_defaults(run=reset_faces)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise BadSettings(f"must be a whole number from 1, not {text!r}")
+    return int(text)
 
 
 def open_library() -> Library:
@@ -91,7 +100,10 @@ def add_face(arguments: argparse.Namespace) -> int:
 
     basis = _BASES[arguments.consent]
     name = arguments.name or arguments.photos[0].stem
-    added = open_library().add(arguments.photos, name, basis, arguments.note, lambda text: print(text, file=sys.stderr))
+    which = dict.fromkeys(arguments.photos, arguments.which)
+    added = open_library().add(
+        arguments.photos, name, basis, arguments.note, lambda text: print(text, file=sys.stderr), which
+    )
     print(f"{added.name} can be worn now. Recorded: {wording(basis)}")
     tell_the_program()
     return 0
@@ -126,15 +138,14 @@ def remove_face(arguments: argparse.Namespace) -> int:
 def export_faces(arguments: argparse.Namespace) -> int:
     """All own faces into one file."""
     library = open_library()
-    own = [face.id for face in library.list() if not face.built_in]
-    if not own:
+    if all(face.built_in for face in library.list()):
         raise BadInput("there is no face of yours to export; add one: facewarp faces add PHOTO")
-    content = library.gallery().export_faces(own, _passphrase())
+    content, count = library.export(_passphrase())
     try:
         arguments.file.write_bytes(content)
     except OSError as error:
         raise BadInput(f"{arguments.file} cannot be written: {error.strerror}") from error
-    print(f"{len(own)} faces written to {arguments.file}")
+    print(f"{count} faces written to {arguments.file}")
     return 0
 
 
@@ -144,7 +155,7 @@ def import_faces(arguments: argparse.Namespace) -> int:
         content = arguments.file.read_bytes()
     except OSError as error:
         raise BadInput(f"{arguments.file} cannot be read: {error.strerror}") from error
-    added = open_library().gallery().import_faces(content, _passphrase())
+    added = open_library().import_from(content, _passphrase())
     print(f"{len(added)} faces added: {', '.join(source.name for source in added)}")
     tell_the_program()
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,10 +18,19 @@ class Faces(Protocol):
         """Those that can be worn, in the order in which "next" walks through them."""
         ...
 
-    def add(self, photos: Sequence[Path], name: str, basis: Basis, note: str = "") -> Source:
+    def add(
+        self,
+        photos: Sequence[Path],
+        name: str,
+        basis: Basis,
+        note: str = "",
+        *,
+        which: Mapping[Path, int] | None = None,
+    ) -> Source:
         """Add a person from one photo or several; slow.
 
         Raises:
+            SeveralFaces: a photo shows several faces, and ``which`` does not say which one is meant.
             BadInput: a photo cannot be used, the name is taken, or the consent record is not complete.
         """
         ...
@@ -39,6 +48,22 @@ class Faces(Protocol):
 
         Raises:
             BadInput: there is no such face, or it is built in.
+        """
+        ...
+
+    def export(self, passphrase: str) -> tuple[bytes, int]:
+        """The user's own faces as the content of one encrypted file, and how many they are; slow.
+
+        Raises:
+            BadInput: there is none, or no passphrase.
+        """
+        ...
+
+    def import_from(self, content: bytes, passphrase: str) -> tuple[Source, ...]:
+        """Add the faces of an exported file; slow.
+
+        Raises:
+            BadInput: that is no such file, or the passphrase is wrong.
         """
         ...
 

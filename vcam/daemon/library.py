@@ -8,7 +8,7 @@ the keyring) is imported where it is used: the camera shall be there before any 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,17 +151,27 @@ class Library:
         basis: Basis,
         note: str = "",
         notice: Callable[[str], None] = _say_nothing,
+        which: Mapping[Path, int] | None = None,
     ) -> Source:
         """Add a person from one photo or several; of several, the identities' mean is worn.
 
+        Args:
+            photos: files.
+            name: what the user reads.
+            basis: why the face may be worn.
+            note: who agreed, and where that is kept.
+            notice: takes a sentence for the user that is not an error.
+            which: for photos that show several faces, which one is meant, counted from the left from 1.
+
         Raises:
+            SeveralFaces: a photo shows several, and ``which`` does not name it.
             BadPhoto: a photo cannot be used; the sentence says why.
             BadInput: the name is taken, or the consent record is not complete.
         """
         from vcam.pipeline.enrol import enrol_photo
 
         self._refuse_built_in(name)
-        enrolled = [enrol_photo(photo, self._models, notice) for photo in photos]
+        enrolled = [enrol_photo(photo, self._models, notice, (which or {}).get(photo, 0)) for photo in photos]
         contents = [photo.read_bytes() for photo in photos]
         mean = np.mean([source.embedding for source in enrolled], axis=0)
         embedding = (mean / np.linalg.norm(mean)).astype(np.float32)
@@ -188,6 +198,27 @@ class Library:
         """
         self.gallery().remove(self._own(wanted))
         self.reload()
+
+    def export(self, passphrase: str) -> tuple[bytes, int]:
+        """The user's own faces as the content of one encrypted file, and how many they are.
+
+        Raises:
+            BadInput: there is none, the passphrase is empty, or the gallery cannot be opened.
+        """
+        own = [face.id for face in self._names if not face.built_in]
+        if not own:
+            raise BadInput("there is no face of yours to export; add one: facewarp faces add PHOTO")
+        return self.gallery().export_faces(own, passphrase), len(own)
+
+    def import_from(self, content: bytes, passphrase: str) -> tuple[Source, ...]:
+        """Add the faces of an exported file; those that were added.
+
+        Raises:
+            BadInput: that is no such file, the passphrase is wrong, or a face cannot be added.
+        """
+        added = tuple(self.gallery().import_faces(content, passphrase))
+        self.reload()
+        return added
 
     def reset(self) -> None:
         """Destroy the gallery's key and all its files."""

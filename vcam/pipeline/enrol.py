@@ -14,7 +14,7 @@ from vcam.catalogue import BuiltInFace, built_in_faces, net_file
 from vcam.errors import BadPhoto, BadSettings, ModelCorrupt, SwapError
 from vcam.faces.detect import Detector
 from vcam.faces.embed import Embedder
-from vcam.faces.landmarks import LandmarkFitter
+from vcam.faces.landmarks import Fit, LandmarkFitter
 from vcam.geometry import align, frame_to_crop_from
 from vcam.inference import open_session
 from vcam.topology import landmarks5_from
@@ -24,8 +24,30 @@ from vcam.video.photos import read_photo
 SOURCE_PX = 256  # side of the aligned crop that is kept of a source photo
 LEAST_VISIBILITY = 0.5  # of the landmark net; the detector alone takes a pattern for a face now and then
 LEAST_EYE_DISTANCE_PX = 20.0  # nearer eyes carry too little of an identity
+MOST_YAW_DEG = 45.0  # farther in profile, half of the face is a guess
+# Of 200 photos nobody had blurred, the softest had 0.15; blurred by 0.12 eye distances (standard deviation), which
+# halves the likeness of their embedding to itself, 95 % had less than 0.085.
+LEAST_SHARPNESS = 0.08
+SHARPNESS_PX = 64  # side of the aligned crop in which it is measured
+FIRST_PLAN = 0.5  # a face with eyes nearer than this part of the largest face's is in the background
 STATED = "1"  # version of the sentence below
 STATEMENT = "By using {name} you state that the person in it is you, or has agreed to this use."
+
+
+class SeveralFaces(BadPhoto):
+    """A photo shows several faces, and nobody has said which one is meant.
+
+    Attributes:
+        photo: the file.
+        crops: uint8 (S, S, 3) BGR aligned crops, from left to right.
+    """
+
+    def __init__(self, photo: Path, crops: tuple[Image, ...]) -> None:
+        count = len(crops)
+        super().__init__(
+            f"{photo.name} shows {count} faces; say which one, counted from the left: --which 1 to --which {count}"
+        )
+        self.photo, self.crops = photo, crops
 
 
 def read_source(face: str | None, models: Path, notice: Callable[[str], None]) -> Source:
@@ -65,26 +87,29 @@ def built_in_source(face: BuiltInFace) -> Source:
     return Source(face.id, face.name, face.embedding, consent, _square(image))
 
 
-def enrol_photo(path: Path, models: Path, notice: Callable[[str], None]) -> Source:
-    """A photo as a source: its largest face.
+def enrol_photo(path: Path, models: Path, notice: Callable[[str], None], which: int | None = None) -> Source:
+    """A photo as a source.
+
+    Args:
+        path: of the photo.
+        models: folder of the networks.
+        notice: takes a sentence for the user that is not an error.
+        which: of several faces, counted from the left from 1; 0 takes none but the only one; None takes the largest.
 
     Raises:
-        BadPhoto: it cannot be read, or its face cannot be used.
+        SeveralFaces: there are several, and ``which`` is 0.
+        BadPhoto: it cannot be read, or its face cannot be used: too small, too blurred, too far in profile.
         ModelMissing, ModelCorrupt: the pack is not whole.
     """
     image = read_photo(path)
     found = find_faces(image, models)
     if not found:
         raise BadPhoto(f"no face was found in {path.name}; use a photo with a large face seen from the front")
-    if len(found) > 1:
+    fit = _choose(path, image, found, which)
+    if len(found) > 1 and which is None:
         notice(f"{path.name} shows {len(found)} faces; the largest one is used")
-    landmarks5 = max(found, key=_size_px)
-    eye_distance_px = float(np.linalg.norm(landmarks5[1] - landmarks5[0]))
-    if eye_distance_px < LEAST_EYE_DISTANCE_PX:
-        raise BadPhoto(
-            f"the face in {path.name} is too small: its eyes are {eye_distance_px:.0f} px apart, "
-            f"at least {LEAST_EYE_DISTANCE_PX:.0f} are needed; use a larger or closer photo"
-        )
+    landmarks5 = landmarks5_from(fit.landmarks)
+    _refuse_unusable(path.name, image, landmarks5, float(fit.pose[0]))
     try:
         embedding = Embedder(open_session(net_file("embedder", models)))(image, landmarks5)
     except SwapError as error:
@@ -92,12 +117,61 @@ def enrol_photo(path: Path, models: Path, notice: Callable[[str], None]) -> Sour
     notice(STATEMENT.format(name=path.name))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     consent = Consent(Basis.STATED, STATED, datetime.now(UTC).isoformat(timespec="seconds"), digest)
-    crop = align(image, frame_to_crop_from(landmarks5, SOURCE_PX), SOURCE_PX)
-    return Source(digest[:12], path.stem, embedding, consent, crop)
+    return Source(digest[:12], path.stem, embedding, consent, _crop(image, fit))
 
 
-def find_faces(image: Image, models: Path) -> list[Points]:
-    """The five landmarks of every face that the detector finds and the landmark net agrees to; float32 (5, 2) px each.
+def _choose(path: Path, image: Image, found: list[Fit], which: int | None) -> Fit:
+    """The face that is meant; see ``enrol_photo``."""
+    largest = max(found, key=_eye_distance_px)
+    near = [fit for fit in found if _eye_distance_px(fit) >= FIRST_PLAN * _eye_distance_px(largest)]
+    if which is None or len(near) == 1:
+        return largest
+    if which == 0:
+        raise SeveralFaces(path, tuple(_crop(image, fit) for fit in near))
+    if which > len(near):
+        raise BadPhoto(f"{path.name} shows {len(near)} faces; there is none with the number {which}")
+    return near[which - 1]
+
+
+def _refuse_unusable(name: str, image: Image, landmarks5: Points, yaw_deg: float) -> None:
+    eye_distance_px = float(np.linalg.norm(landmarks5[1] - landmarks5[0]))
+    if eye_distance_px < LEAST_EYE_DISTANCE_PX:
+        raise BadPhoto(
+            f"the face in {name} is too small: its eyes are {eye_distance_px:.0f} px apart, "
+            f"at least {LEAST_EYE_DISTANCE_PX:.0f} are needed; use a larger or closer photo"
+        )
+    if abs(yaw_deg) > MOST_YAW_DEG:
+        raise BadPhoto(
+            f"the face in {name} is too far in profile: turned by {abs(yaw_deg):.0f} degrees, at most "
+            f"{MOST_YAW_DEG:.0f} will do; use a photo from the front"
+        )
+    sharp = sharpness(image, landmarks5)
+    if sharp < LEAST_SHARPNESS:
+        raise BadPhoto(
+            f"the face in {name} is too blurred: sharpness {sharp:.2f}, at least {LEAST_SHARPNESS} is needed; "
+            "use a sharper photo"
+        )
+
+
+def sharpness(image: Image, landmarks5: Points) -> float:
+    """Share of the finest detail in a face's contrast, at a size that every usable photo has.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        landmarks5: float32 (5, 2) px in the image.
+
+    Returns:
+        Variance of the Laplacian over the variance, eyes to mouth; 0.15 to 1 for photos that nobody has blurred.
+    """
+    side = SHARPNESS_PX
+    crop = align(image, frame_to_crop_from(landmarks5, side), side)
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)[side // 4 : side * 7 // 8, side // 5 : side * 4 // 5]
+    inner = grey.astype(np.float32)
+    return float(cv2.Laplacian(inner, cv2.CV_32F).var() / max(float(inner.var()), 1e-6))
+
+
+def find_faces(image: Image, models: Path) -> list[Fit]:
+    """Every face that the detector finds and the landmark net agrees to, from left to right.
 
     Raises:
         ModelMissing, ModelCorrupt: the pack is not whole.
@@ -108,12 +182,17 @@ def find_faces(image: Image, models: Path) -> list[Points]:
         rough = fit(image, face.landmarks5)
         fine = fit(image, landmarks5_from(rough.landmarks))
         if fine.visibility >= LEAST_VISIBILITY:
-            found.append(landmarks5_from(fine.landmarks))
-    return found
+            found.append(fine)
+    return sorted(found, key=lambda fit: float(fit.landmarks[:, 0].mean()))
 
 
-def _size_px(landmarks5: Points) -> float:
-    return float(np.ptp(landmarks5, axis=0).prod())
+def _eye_distance_px(fit: Fit) -> float:
+    landmarks5 = landmarks5_from(fit.landmarks)
+    return float(np.linalg.norm(landmarks5[1] - landmarks5[0]))
+
+
+def _crop(image: Image, fit: Fit) -> Image:
+    return align(image, frame_to_crop_from(landmarks5_from(fit.landmarks), SOURCE_PX), SOURCE_PX)
 
 
 def _square(image: Image) -> Image:

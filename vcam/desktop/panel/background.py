@@ -9,9 +9,14 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from vcam.desktop.translate import Translate
 from vcam.errors import VcamError
 
 log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    """Nothing to put right."""
 
 
 class Background(QObject):
@@ -19,24 +24,31 @@ class Background(QObject):
 
     Args:
         failed: is told a sentence when one fails.
+        tr: texts in the user's language.
     """
 
     _finished = Signal(object, object)
 
-    def __init__(self, failed: Callable[[str], object]) -> None:
+    def __init__(self, failed: Callable[[str], object], tr: Translate) -> None:
         super().__init__()
-        self._failed = failed
+        self._failed, self._tr = failed, tr
         self._finished.connect(lambda done, result: done(result))
 
-    def run(self, work: Callable[[], Any], done: Callable[[Any], object]) -> None:
-        """Do the work; ``done`` gets its result, in the GUI thread."""
-        threading.Thread(target=self._work, args=(work, done), name="panel work", daemon=True).start()
+    def run(
+        self, work: Callable[[], Any], done: Callable[[Any], object], gave_up: Callable[[], object] = _nothing
+    ) -> None:
+        """Do the work; ``done`` gets its result, in the GUI thread, where ``gave_up`` is called if it fails."""
+        threading.Thread(target=self._work, args=(work, done, gave_up), name="panel work", daemon=True).start()
 
-    def _work(self, work: Callable[[], Any], done: Callable[[Any], object]) -> None:
+    def _work(self, work: Callable[[], Any], done: Callable[[Any], object], gave_up: Callable[[], object]) -> None:
+        def tell(sentence: str) -> None:
+            gave_up()
+            self._failed(sentence)
+
         try:
             self._finished.emit(done, work())
         except VcamError as error:
-            self._finished.emit(self._failed, str(error))
+            self._finished.emit(tell, str(error))
         except Exception:
             log.exception("work of the panel failed")
-            self._finished.emit(self._failed, "That did not work; the log says why.")
+            self._finished.emit(tell, self._tr("That did not work; the log says why."))

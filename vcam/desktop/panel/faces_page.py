@@ -6,22 +6,29 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QMessageBox, QVBoxLayout, QWidget
 
 from vcam.daemon.daemon import Daemon
 from vcam.daemon.state import State
 from vcam.desktop.panel.background import Background
 from vcam.desktop.panel.consent_dialog import Answer, ConsentDialog
 from vcam.desktop.panel.live_page import FaceStrip
+from vcam.desktop.panel.which_dialog import WhichDialog
 from vcam.desktop.panel.widgets import button, label
 from vcam.desktop.translate import Translate
 from vcam.errors import BadInput
+from vcam.safeguards.consent import record_lines
 from vcam.types import Source
 
+if TYPE_CHECKING:
+    from vcam.pipeline.enrol import SeveralFaces
+
+EXPORT_ENDING = ".facewarp"
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
@@ -42,9 +49,8 @@ class FacesPage(QWidget):
         self.faces.setWrapping(True)
         self.faces.setResizeMode(FaceStrip.ResizeMode.Adjust)
         self.faces.setSpacing(6)
-        self.note = label(
-            tr("Drop photos here, or paste one. Several photos of one person make a better likeness."), "faint"
-        )
+        self._hint = tr("Drop photos here, or paste one. Several photos of one person make a better likeness.")
+        self.note = label(self._hint, "faint")
         row = QHBoxLayout()
         for text, pressed in (
             (tr("Add photos"), self._choose_files),
@@ -52,9 +58,12 @@ class FacesPage(QWidget):
             (tr("Paste"), self.paste),
             (tr("Rename"), self._rename),
             (tr("Remove"), self._remove),
+            (tr("Record"), self._show_record),
         ):
             row.addWidget(button(text, pressed))
         row.addStretch(1)
+        for text, pressed in ((tr("Export"), self._export), (tr("Import"), self._import)):
+            row.addWidget(button(text, pressed))
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(14)
@@ -87,18 +96,45 @@ class FacesPage(QWidget):
         """
         self._add_mime(QGuiApplication.clipboard().mimeData())
 
-    def add(self, photos: list[Path], answer: Answer, temporary: bool = False) -> None:
-        """Enrol photos beside the window, and wear the face; temporary files do not outlive this."""
+    def add(
+        self, photos: list[Path], answer: Answer, temporary: bool = False, which: dict[Path, int] | None = None
+    ) -> None:
+        """Enrol photos beside the window, and wear the face; temporary files do not outlive this.
+
+        Args:
+            photos: files.
+            answer: what the keeper stated.
+            temporary: the files are ours.
+            which: of the photos' faces is meant, where that has been asked.
+        """
         self.note.setText(self._tr("Reading the face…"))
 
-        def enrol() -> Source:
+        def enrol() -> Source | SeveralFaces:
+            from vcam.pipeline.enrol import SeveralFaces
+
+            asking = False
             try:
-                return self._daemon.faces.add(photos, answer.name, answer.basis, answer.note)
+                return self._daemon.faces.add(photos, answer.name, answer.basis, answer.note, which=which)
+            except SeveralFaces as several:
+                asking = True
+                return several
             finally:
+                if temporary and not asking:
+                    _remove_files(photos)
+
+        def enrolled(result: Source | SeveralFaces) -> None:
+            if isinstance(result, Source):
+                self._added(result)
+                return
+            dialog = WhichDialog(self, result.crops, self._tr)
+            if dialog.exec() == WhichDialog.DialogCode.Accepted:
+                self.add(photos, answer, temporary, (which or {}) | {result.photo: dialog.chosen})
+            else:
+                self.note.setText(self._hint)
                 if temporary:
                     _remove_files(photos)
 
-        self._background.run(enrol, self._added)
+        self._background.run(enrol, enrolled, lambda: self.note.setText(self._hint))
 
     def _added(self, source: Source) -> None:
         self.note.setText(self._tr("{face} was added.").format(face=source.name))
@@ -152,6 +188,57 @@ class FacesPage(QWidget):
         if QMessageBox.question(self, self._tr("Remove"), question) is QMessageBox.StandardButton.Yes:
             self._daemon.faces.remove(face_id)
             self._daemon.reload_faces()
+
+    def _show_record(self) -> None:
+        source = self._daemon.faces.source(self.faces.chosen_id())
+        lines = "\n".join(f"{name}: {text}" for name, text in record_lines(source.consent))
+        QMessageBox.information(self, source.name, lines)
+
+    def _export(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, self._tr("Export"), f"faces{EXPORT_ENDING}")
+        passphrase = self._ask_passphrase(self._tr("Choose a passphrase for the file")) if path else ""
+        if passphrase:
+            self.export(Path(path), passphrase)
+
+    def _import(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, self._tr("Import"))
+        passphrase = self._ask_passphrase(self._tr("Passphrase of the file")) if path else ""
+        if passphrase:
+            self.import_from(Path(path), passphrase)
+
+    def _ask_passphrase(self, question: str) -> str:
+        text, good = QInputDialog.getText(self, self._tr("Passphrase"), question, QLineEdit.EchoMode.Password)
+        return text if good else ""
+
+    def export(self, path: Path, passphrase: str) -> None:
+        """Write the user's own faces into one encrypted file."""
+
+        def work() -> int:
+            content, count = self._daemon.faces.export(passphrase)
+            try:
+                path.write_bytes(content)
+            except OSError as error:
+                raise BadInput(f"{path} cannot be written: {error.strerror}") from error
+            return count
+
+        told = self._tr("Faces written to the file: {count}.")
+        self._background.run(work, lambda count: self.note.setText(told.format(count=count)))
+
+    def import_from(self, path: Path, passphrase: str) -> None:
+        """Add the faces of an exported file."""
+
+        def work() -> int:
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+            return len(self._daemon.faces.import_from(content, passphrase))
+
+        def done(count: int) -> None:
+            self.note.setText(self._tr("Faces added: {count}.").format(count=count))
+            self._daemon.reload_faces()
+
+        self._background.run(work, done)
 
 
 def _photos_in(data: QMimeData) -> list[Path]:

@@ -64,7 +64,7 @@ class PanelWindow(QWidget):
         self.message.hide()
         self._message_timer = QTimer(self, singleShot=True, interval=MESSAGE_MS)
         self._message_timer.timeout.connect(self._end_message)
-        feed, background = PreviewFeed(daemon), Background(self.tell)
+        feed, background = PreviewFeed(daemon), Background(self.tell, tr)
         self._feed, self._background = feed, background
         self.live = LivePage(daemon, feed, tr)
         self.faces = FacesPage(daemon, background, tr)
