@@ -28,7 +28,7 @@ Report = dict[str, Any]  # sections of figures; a section that could not be meas
 
 SHOWN = np.r_[0:12, 80:104]  # pairs on the contact sheet
 LEAST_PEOPLE = 8  # a smaller group says nothing
-TONES = ("light", "dark", "east asian", "south asian", "other")  # the labels 0..4 of UTKFace
+ORIGINS = ("white", "black", "asian", "indian", "other")  # UTKFace's own labels 0..4; it has none for skin tone
 AGES = ((16, 24), (25, 39), (40, 59), (60, 120))
 GAZE = "not measured: neither our landmarks nor the teacher's have irises"
 
@@ -167,13 +167,13 @@ def measure_groups(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]]
 
 
 def labels_of(file: str) -> tuple[str, ...]:
-    """``utk_AGE_SEX_TONE_...`` -> age band, sex, skin tone; nothing for another set's file name."""
+    """``utk_AGE_SEX_ORIGIN_...`` -> age band, sex, origin; nothing for another set's file name."""
     parts = Path(file).name.split("_")
     if parts[0] != "utk" or len(parts) < 4:
         return ()
-    age, sex, tone = (int(part) for part in parts[1:4])
+    age, sex, origin = (int(part) for part in parts[1:4])
     band = next((f"age {low}-{high}" for low, high in AGES if low <= age <= high), "age unknown")
-    return band, "female" if sex else "male", TONES[tone]
+    return band, "female" if sex else "male", ORIGINS[origin]
 
 
 def _agreement(job: PairsJob, bench: Bench, shipped: Swap) -> Report | str:

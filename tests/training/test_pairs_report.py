@@ -1,0 +1,91 @@
+"""The generator's table: files run as the program runs them, groups of people, and bars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs the extra 'train'")
+pytest.importorskip("onnx")
+
+import onnx_toys
+from training.faces_by_hand import oval_mesh
+from vcam.training import bars, pairs_report
+from vcam.training.measure_small import time_against_product
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    onnx_toys.save_identity(tmp_path / "identity.onnx")
+    onnx_toys.save_generator(tmp_path / "generator.onnx")
+    onnx_toys.save_embedder(tmp_path / "embedder.onnx")
+    return tmp_path
+
+
+def test_the_files_of_a_pack_swap_inside_their_mask(pack: Path) -> None:
+    targets = np.random.default_rng(0).integers(0, 255, (3, 128, 128, 3), np.uint8)
+    embeddings = pairs_report.embed_with(pack)(np.random.default_rng(1).integers(0, 255, (3, 112, 112, 3), np.uint8))
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
+    swaps = pairs_report.swap_with_files(pack)(targets, embeddings)
+    assert (swaps.shape, swaps.dtype) == (targets.shape, np.uint8)
+    assert np.array_equal(swaps[:, :8], targets[:, :8])
+    middle = targets[0, 64, 64].astype(int)
+    assert swaps[0, 64, 64].astype(int) == pytest.approx((middle[::-1] - 127.5) * 0.8 + 127.5, abs=15)
+
+
+def test_labels_come_from_the_file_name() -> None:
+    assert pairs_report.labels_of("faces/utk/utk_32_0_2_2017.webp") == ("age 25-39", "male", "asian")
+    assert pairs_report.labels_of("faces/utk/utk_61_1_1_2017.webp") == ("age 60-120", "female", "black")
+    assert pairs_report.labels_of("faces/lfw/Somebody_0001.webp") == ()
+
+
+def test_a_group_that_is_served_worse_is_seen() -> None:
+    count = 40
+    origin = np.arange(count) % 2
+    images = np.zeros((count, 128, 128, 3), np.uint8)
+    images[origin == 1] = 200
+    faces = SimpleNamespace(
+        set=np.array(["utk"] * count), split=np.array(["val"] * count), images=images, crops112=images,
+        mesh=np.stack([oval_mesh()] * count), file=np.array([f"faces/utk/utk_30_0_{t}_x.webp" for t in origin]),
+    )  # fmt: skip
+
+    def describe(pictures: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        bright = pictures.mean((1, 2, 3)) > 100
+        return np.stack([np.where(bright, 0.5, 1.0), np.where(bright, 0.75**0.5, 0.0)], 1).astype(np.float32)
+
+    bench = SimpleNamespace(
+        faces=faces,
+        judge=SimpleNamespace(describe=describe),
+        attributes=SimpleNamespace(pose=lambda pictures: pictures.mean((1, 2, 3))[:, None].repeat(3, 1)),
+    )
+
+    def swap(targets: np.ndarray, identities: np.ndarray) -> np.ndarray:
+        return np.zeros_like(targets)  # everybody looks like the first group, and turns away in the second
+
+    found = pairs_report.measure_groups(bench, swap, lambda crops: crops[:, 0, 0])
+    assert isinstance(found, dict)
+    groups = found["by_group"]
+    assert groups["white"]["identity"] == pytest.approx(1 / 0.75)
+    assert groups["black"]["identity"] == found["identity_least"] == pytest.approx(0.5 / 0.75)
+    assert groups["black"]["pose"] == found["pose_most"] == pytest.approx(2.0)
+    assert groups["male"]["people"] == count
+    faces.split[:] = "train"
+    assert "not measured" in pairs_report.measure_groups(bench, swap, lambda crops: crops[:, 0, 0])
+
+
+def test_a_net_of_two_inputs_and_one_with_open_sides_are_timed(pack: Path) -> None:
+    for path in (pack / "generator.onnx", onnx_toys.save_detector(pack / "detector.onnx")):
+        figures = time_against_product(pairs_report.open_session(path, 1, ()), runs=2)
+        assert figures["ratio"] == pytest.approx(figures["ms"] / figures["product_ms"])
+
+
+def test_a_figure_that_is_no_number_never_holds() -> None:
+    for sense in (bars.AT_LEAST, bars.AT_MOST):
+        bar = bars.Bar("x", "x", sense, 0.5)
+        assert bar.holds(0.5)
+        assert not bar.holds(float("nan"))
