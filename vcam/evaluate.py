@@ -22,6 +22,8 @@ from vcam.geometry import compose
 from vcam.pipeline.build import Engines
 from vcam.pipeline.enrol import read_source
 from vcam.pipeline.process import process
+from vcam.swap.buffers import Buffers
+from vcam.swap.crop import cut_crop
 from vcam.swap.mask import face_hull_mask
 from vcam.types import Control, Frame, Image, Mask, Work
 from vcam.video.files import read_video
@@ -74,7 +76,7 @@ def measure_flicker(
     """
     source = read_source(face, settings.models or find_models_folder(), notice)
     pipeline = Engines(settings).build()
-    seen, swapped = 0, 0
+    seen, swapped, buffers = 0, 0, Buffers()
     before: tuple[Image, Image] | None = None  # crops of input and swap
     errors: list[tuple[float, float]] = []
     for frame, time_s in read_video(clip):
@@ -93,10 +95,7 @@ def measure_flicker(
         swapped += 1
         scale = SIDE_PX / work.crop.image.shape[0]
         frame_to_small = compose(np.array([[scale, 0, 0], [0, scale, 0.0]]), work.crop.frame_to_crop)
-        now = tuple(
-            np.asarray(cv2.warpAffine(picture, frame_to_small, (SIDE_PX, SIDE_PX), flags=cv2.INTER_AREA), np.uint8)
-            for picture in (frame.image, image)
-        )
+        now = tuple(cut_crop(picture, frame_to_small, SIDE_PX, buffers).copy() for picture in (frame.image, image))
         if before is not None:
             hull = face_hull_mask(work.crop.landmarks * np.float32(scale), SIDE_PX)
             errors.append(warping_errors(before, (now[0], now[1]), hull))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command and its own commands."""
-    from vcam.training.options import CACHE, SMALL_NETS
+    from vcam.training.options import CACHE, SMALL_NETS, positive
 
     parser = subparsers.add_parser(
         "evaluate",
@@ -34,7 +34,9 @@ def add_parser(subparsers: Subparsers) -> None:
                             description="The tables of the small networks. Needs the extra 'train'.")  # fmt: skip
     pack.add_argument("nets", nargs="*", metavar="NET", help=f"some of {', '.join(SMALL_NETS)} (default: all)")
     pack.add_argument("--backgrounds", type=Path, metavar="DIR", help="folder of pictures without faces")
-    pack.add_argument("--pictures", type=int, default=500, metavar="N", help="of each kind (default: %(default)s)")
+    pack.add_argument(
+        "--pictures", type=positive(int), default=500, metavar="N", help="of each kind (default: %(default)s)"
+    )
     pack.set_defaults(run=evaluate_pack)
     pairs = deeds.add_parser("pairs", help="the generator, on the fixed pairs of people",
                              description="The generator's table, by judges that took no part in the training. Needs "
@@ -55,7 +57,7 @@ def add_parser(subparsers: Subparsers) -> None:
     video.add_argument(
         "--engine", choices=[e.value for e in Engine], default=Engine.AEI.value, help="see: facewarp run"
     )
-    video.add_argument("--frames", type=int, default=300, metavar="N", help="at most (default: %(default)s)")
+    video.add_argument("--frames", type=positive(int), default=300, metavar="N", help="at most (default: %(default)s)")
     video.set_defaults(run=evaluate_video)
     for deed in (pack, pairs, video):
         deed.add_argument("--models", type=Path, metavar="DIR", help="another folder of networks")

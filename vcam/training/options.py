@@ -95,16 +95,14 @@ def add_options(parser: argparse.ArgumentParser, *, data_required: bool = False)
     add("--backgrounds", type=Path, metavar="DIR", help="folder of pictures without faces; drawn textures by default")
     add(
         "--minutes",
-        type=_positive(float),
+        type=positive(float),
         metavar="N",
         help="time to train in all; the learning rate falls towards its end "
         f"(default: {', '.join(f'{net} {row.minutes:g}' for net, row in NETS.items())})",
     )
-    add(
-        "--steps", type=_positive(int), metavar="N", help="steps to train; repeats bit for bit on one thread of the CPU"
-    )
-    add("--batch", type=_positive(int), metavar="N", help="examples in a step, if not the net's own number")
-    add("--rate", type=_positive(float), metavar="N", help="learning rate, if not the net's own")
+    add("--steps", type=positive(int), metavar="N", help="steps to train; repeats bit for bit on one thread of the CPU")
+    add("--batch", type=positive(int), metavar="N", help="examples in a step, if not the net's own number")
+    add("--rate", type=positive(float), metavar="N", help="learning rate, if not the net's own")
     add("--seed", type=int, default=1, metavar="N", help="of all random choices (default: %(default)s)")
     add("--resume", action="store_true", help="go on from the checkpoint in --out")
     add("--pack", type=Path, metavar="DIR", help="begin with the weights of the pack in this folder, such as models")
@@ -114,7 +112,7 @@ def add_options(parser: argparse.ArgumentParser, *, data_required: bool = False)
         default="auto",
         help="where the net is trained; auto takes a GPU if there is one",
     )
-    add("--threads", type=_positive(int), default=1, metavar="N", help="of the CPU (default: %(default)s)")  # fmt: skip
+    add("--threads", type=positive(int), default=1, metavar="N", help="of the CPU (default: %(default)s)")  # fmt: skip
 
 
 def read_options(net: str, given: argparse.Namespace) -> Options:
@@ -139,7 +137,7 @@ def read_options(net: str, given: argparse.Namespace) -> Options:
     )
 
 
-def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
+def positive(kind: type[int] | type[float]) -> Callable[[str], float]:
     """A number above 0, of that kind."""
 
     def parse(text: str) -> float:
