@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+from Xlib import X, display
+from Xlib.ext import xtest
 
 from desktop_fakes import RAW_GREY, colour_of
 
@@ -122,6 +124,34 @@ def test_the_hotkey_fires_every_time_from_another_focused_window(session):
         at = wait_for_grey(sent, RAW_GREY if number % 2 == 0 else colour_of("ana"))
         waits_ms.append((at - began) * 1e3)
     assert len(waits_ms) == 20
+
+
+CTRL, ALT, F = 37, 64, 41  # keycodes: the places of the keys, whatever is printed on them
+
+
+def press(session, *codes):
+    """Keys down in this order and up again, as a keyboard sends them."""
+    screen = display.Display(session.environment["DISPLAY"])
+    for code in codes:
+        xtest.fake_input(screen, X.KeyPress, code)
+    for code in reversed(codes):
+        xtest.fake_input(screen, X.KeyRelease, code)
+    screen.sync()
+    screen.close()
+
+
+@pytest.mark.parametrize(("before", "after"), [("ru", "ru"), ("gr", "gr"), ("us", "ru"), ("ru", "us")])
+def test_the_hotkey_works_in_layouts_without_latin_letters(session, before, after):
+    sent = session.folder / "sent.bin"
+    session.ask("setxkbmap", before)
+    session.start_program(sent, "--tray", "none")
+    wait_for_grey(sent, colour_of("ana"))
+    until(lambda: "hotkeys: x11" in sent.with_suffix(".log").read_text(), "the key grab")
+    session.ask("setxkbmap", after)
+    press(session, CTRL, ALT, F)
+    wait_for_grey(sent, RAW_GREY)
+    press(session, CTRL, ALT, F)
+    wait_for_grey(sent, colour_of("ana"))
 
 
 def test_a_taken_key_is_told(session):
