@@ -35,7 +35,7 @@ FACE = (Region.SKIN, Region.BROWS, Region.EYES, Region.NOSE, Region.LIPS, Region
 HIDDEN_BELOW, SEEN_FROM = 0.2, 0.6  # probability of face: a pixel in doubt is rather swapped than shown bare
 
 PARSED_EVERY = 2  # frames: hands move slower than lips
-FADE_S = 0.04  # time constant over which a change of the mask fades in
+FADE_S = 0.04  # time constant over which what comes before the face fades in; what goes away is swapped at once
 GAP_S = 0.3  # after a longer gap the past says nothing
 
 
@@ -110,7 +110,8 @@ class Occlusion:
             self._shown = self._found
         else:
             weight = step_s / (step_s + FADE_S)
-            self._shown = np.asarray(cv2.addWeighted(self._shown, 1 - weight, self._found, weight, 0), np.float32)
+            faded = cv2.addWeighted(self._shown, 1 - weight, self._found, weight, 0)
+            self._shown = np.asarray(cv2.max(faded, self._found), np.float32)
         self._at = at
         return _enlarge(self._shown, crop.shape[0])
 
