@@ -12,12 +12,6 @@ from vcam.daemon.commands import execute
 from vcam.daemon.instance import InstanceLock, runtime_folder
 
 
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    for name in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name.lower()))
-
-
 @pytest.fixture
 def program():
     bench = Bench()

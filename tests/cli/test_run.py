@@ -1,6 +1,7 @@
 """The commands as a user runs them, on the clip of nobody that comes with the program."""
 
 import json
+import sys
 
 import av
 import cv2
@@ -10,6 +11,7 @@ import pytest
 from clips import write_clip
 from vcam.catalogue import find_clip
 from vcam.cli.main import main
+from vcam.safeguards.provenance import read_provenance
 from vcam.video.files import probe_video, read_video
 
 ACTOR = find_clip()
@@ -101,6 +103,67 @@ def test_a_photo_as_source_says_whose_duty_it_is(tmp_path, short, capsys):
     cv2.imwrite(str(photo), frame.image)
     assert main(["swap", str(short), str(tmp_path / "out.mp4"), "--face", str(photo), "--engine", "mesh"]) == 0
     assert "By using someone.png you state" in capsys.readouterr().err
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "in.png"
+    frame, _ = next(iter(read_video(ACTOR)))
+    cv2.imwrite(str(path), frame.image)
+    return path
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".mp4"])
+def test_what_is_written_is_signed_and_verified(tmp_path, photo, short, ending, monkeypatch, capsys):
+    pytest.importorskip("c2pa")
+    monkeypatch.setenv("FACEWARP_PASSPHRASE", "of a machine without a keyring")
+    target = tmp_path / f"out{ending}"
+    assert main(["swap", str(photo if ending == ".jpg" else short), str(target)]) == 0
+    assert "signed)" in capsys.readouterr().out
+    assert main(["verify", str(target), "--json", "--quick"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    record = found["provenance"]
+    assert (record["intact"], record["swapped"], record["made_by"]) == (True, True, "FaceWarp Cam")
+    assert record["session"] == found["payload"]["session"]
+    assert "no trusted authority" in record["sentence"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_recording_of_the_camera_is_signed_if_it_shows_a_swap(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("c2pa")
+    monkeypatch.setenv("FACEWARP_PASSPHRASE", "of a machine without a keyring")
+    target = tmp_path / "out.mp4"
+    report = run(tmp_path, "--camera", ACTOR, "--output", f"file:{target}", "--seconds", "3")
+    shows_a_swap = report["frames_swapped"] > 0  # a very busy computer may still be loading the networks
+    assert ("; signed)" if shows_a_swap else "not signed: it shows no swap") in capsys.readouterr().out.replace(
+        "(", "; "
+    )
+    assert read_provenance(target).intact is shows_a_swap
+
+
+def test_without_a_key_the_swap_is_written_and_that_is_said(tmp_path, photo, capsys):
+    target = tmp_path / "out.jpg"
+    assert main(["swap", str(photo), str(target)]) == 0
+    assert "FACEWARP_PASSPHRASE" in capsys.readouterr().out
+    assert cv2.imread(str(target)) is not None
+
+
+def test_without_the_extra_the_swap_is_written_and_that_is_said(tmp_path, photo, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "c2pa", None)  # importing it fails, as where it is not installed
+    target = tmp_path / "out.jpg"
+    assert main(["swap", str(photo), str(target)]) == 0
+    assert "not signed: provenance records need the package c2pa-python" in capsys.readouterr().out
+    assert main(["verify", str(target), "--quick"]) == 0
+    assert "provenance: cannot be read: provenance records need" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_carry_a_record_or_shows_no_swap_is_not_signed(tmp_path, short, capsys):
+    assert main(["swap", str(short), str(tmp_path / "out.mkv")]) == 0
+    assert "not signed: files that end in '.mkv' carry no provenance record" in capsys.readouterr().out
+    clip = tmp_path / "pattern.mp4"
+    write_clip(clip)
+    assert main(["swap", str(clip), str(tmp_path / "out.mp4")]) == 0
+    assert "not signed: it shows no swap" in capsys.readouterr().out
 
 
 def test_the_demo_leaves_a_picture_and_a_video(tmp_path, short, capsys):

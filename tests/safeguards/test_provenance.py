@@ -12,9 +12,12 @@ from vcam.safeguards.provenance import (
     is_available,
     read_provenance,
     sign_file,
+    sign_in_place,
     signing_key,
 )
 from vcam.safeguards.vault import open_vault
+from vcam.types import VideoMode
+from vcam.video.files_out import FileOutput
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="the extra 'provenance' is not installed")
 
@@ -60,11 +63,34 @@ def test_a_changed_picture_is_found(signed):
         whole[at] ^= 4
 
 
-def test_the_unsigned_padding_must_be_empty(signed):
-    whole = bytearray(signed.read_bytes())
-    whole[whole.index(b"\xa1cpadY") + 100] = 1
-    signed.write_bytes(whole)
-    assert not read_provenance(signed).intact
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".webp", ".mp4"])
+def test_a_changed_frame_of_the_record_is_found(tmp_path, vault, ending):
+    plain, target = tmp_path / f"plain{ending}", tmp_path / f"signed{ending}"
+    if ending == ".mp4":
+        with FileOutput(plain, VideoMode(160, 90, 30.0)) as output:
+            for picture in frames(3, size_wh=(160, 90)):
+                output.send(picture)
+    else:
+        cv2.imwrite(str(plain), next(frames(1, size_wh=(160, 90))))
+    sign_file(plain, target, signing_key(vault), 7)
+    whole = target.read_bytes()
+    assert read_provenance(target).intact
+    starts = [whole.index(text) for text in (b"jumdc2pa", b"c2pa.assertions", b"c2pa.signature", b"c2pa.claim.v2")]
+    places = [at + offset for at in starts for offset in (-25, -5, -1, 0, 3)] + [whole.index(b"\xa1cpadY") + 100]
+    places += range(starts[0] - 30, starts[0]) if starts[0] >= 30 else ()
+    places += (9, 14, 22) if ending == ".mp4" else ()
+    for at in places:
+        target.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 :])
+        assert not read_provenance(target).intact, at
+
+
+def test_signing_in_place_leaves_a_bad_file_as_it_was(tmp_path, vault):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    with pytest.raises(BadInput, match="cannot be signed"):
+        sign_in_place(bad, signing_key(vault), 7, marked=True)
+    assert bad.read_bytes() == b"no picture"
+    assert [path.name for path in tmp_path.glob("*bad*")] == ["bad.jpg"]
 
 
 def test_a_plain_file_has_none(tmp_path, signed):

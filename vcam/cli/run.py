@@ -18,6 +18,7 @@ from vcam.types import BadgeMode, Safe, VideoMode
 
 if TYPE_CHECKING:
     from vcam.pipeline.runner import Runner
+    from vcam.pipeline.session import Session
 
 STATUS_S = 2.0  # between two status lines on a terminal
 
@@ -80,7 +81,21 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.stats_json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if runner.error is not None:
         raise runner.error
+    kind, _, path = settings.output.partition(":")
+    if kind == "file":
+        print(f"written: {path} ({_signed(Path(path), session, report)})")
     return 0
+
+
+def _signed(path: Path, session: Session, report: dict[str, object]) -> str:
+    """Sign a recording; what came of that."""
+    from vcam.daemon.signing import sign_written
+    from vcam.safeguards.watermark import can_carry
+
+    if not report["frames_swapped"]:
+        return "not signed: it shows no swap"
+    mode, engines = session.runner.mode, session.engines
+    return sign_written(path, engines.session, marked=engines.settings.mark and can_carry(mode.width, mode.height))
 
 
 def check_writable(path: Path | None) -> None:

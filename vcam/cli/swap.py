@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vcam.cli.arguments import Subparsers, add_face
 from vcam.config import Engine, PipelineSettings
 from vcam.types import BadgeMode, Safe
+
+if TYPE_CHECKING:
+    from vcam.pipeline.files import SwapCounts, SwapJob
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -51,8 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
     if is_photo(arguments.input):
-        swap_photo_file(job)
-        print(f"written: {arguments.output}")
+        print(f"written: {arguments.output} ({_signed(job, swap_photo_file(job))})")
         return 0
     with tqdm(unit=" frames", disable=None, file=sys.stderr, desc=arguments.input.name) as bar:
 
@@ -62,5 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
 
         counts = swap_video_file(job, advance)
     what = f"{counts.swapped} of {counts.frames} frames swapped, {counts.safe} held or blurred"
-    print(f"written: {arguments.output} ({what})")
+    print(f"written: {arguments.output} ({what}; {_signed(job, counts)})")
     return 0
+
+
+def _signed(job: SwapJob, counts: SwapCounts) -> str:
+    """Sign the result; what came of that."""
+    from vcam.daemon.signing import sign_written
+
+    if not counts.swapped:
+        return "not signed: it shows no swap"
+    return sign_written(job.output, job.session, marked=counts.marked)

@@ -64,11 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
             search_too=not arguments.quick,
             progress=advance,
         )
-    provenance = _provenance(path)
+    provenance, unreadable = _provenance(path)
     if arguments.json:
         print(json.dumps(_as_json(path, finding, provenance), indent=1))
     else:
-        print("\n".join(_as_text(path, finding, provenance)))
+        print("\n".join(_as_text(path, finding, provenance.sentence() if provenance else unreadable)))
     return 0 if finding.verdict is Verdict.PRESENT else 1
 
 
@@ -98,14 +98,14 @@ def _luma(image: Image) -> Plane:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _provenance(path: Path) -> Provenance | None:
-    """None where the extra is missing or the format carries no record."""
+def _provenance(path: Path) -> tuple[Provenance | None, str]:
+    """The record; or None and why it cannot be read: the extra is missing, or the format carries none."""
     from vcam.safeguards.provenance import ProvenanceUnavailable, read_provenance
 
     try:
-        return read_provenance(path)
-    except ProvenanceUnavailable:
-        return None
+        return read_provenance(path), ""
+    except ProvenanceUnavailable as error:
+        return None, f"cannot be read: {error}"
 
 
 def _as_json(path: Path, finding: Finding, provenance: Provenance | None) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _as_json(path: Path, finding: Finding, provenance: Provenance | None) -> dic
     }
 
 
-def _as_text(path: Path, finding: Finding, provenance: Provenance | None) -> list[str]:
+def _as_text(path: Path, finding: Finding, provenance: str) -> list[str]:
     lines = [f"{path.name}: {finding.verdict.value}", f"  {finding.reason}"]
     payload = finding.payload
     if payload:
@@ -146,5 +146,5 @@ def _as_text(path: Path, finding: Finding, provenance: Provenance | None) -> lis
         lines += ["  shown mirrored"] if finding.place.mirrored else []
         if finding.place.aspect:
             lines.append(f"  shown at {160 / finding.place.columns:.0%} of the picture's width")
-    lines.append(f"  provenance: {provenance.sentence() if provenance else 'cannot be read in this kind of file'}")
+    lines.append(f"  provenance: {provenance}")
     return [*lines, f"  {CAVEAT}"]

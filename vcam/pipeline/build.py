@@ -95,15 +95,17 @@ class Engines:
     Args:
         settings: what was asked for.
         kind: what the pictures are for; the mark says it.
+        session: 24 bits that the mark carries; random if not given.
 
     Attributes:
         settings: what was asked for.
+        session: see above.
         provider: what runs the heaviest network, once a pipeline was built.
     """
 
-    def __init__(self, settings: PipelineSettings, kind: Kind = Kind.CAMERA) -> None:
-        self.settings = settings
-        self._marker_of = (new_session(), kind)
+    def __init__(self, settings: PipelineSettings, kind: Kind = Kind.CAMERA, session: int | None = None) -> None:
+        self.settings, self._kind = settings, kind
+        self.session = new_session() if session is None else session
         self.provider = ""
         self._built: stages.Engine | None = None
         self._folder: Path = settings.models or find_models_folder()
@@ -129,7 +131,9 @@ class Engines:
             ("badge", stages.label(Badge())),
         )
         return (
-            (*stages_of_swap, ("mark", stages.mark(Marker(*self._marker_of)))) if self.settings.mark else stages_of_swap
+            (*stages_of_swap, ("mark", stages.mark(Marker(self.session, self._kind))))
+            if self.settings.mark
+            else stages_of_swap
         )
 
     def prepare(self, source: Source) -> None:

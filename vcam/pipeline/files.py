@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -16,6 +16,7 @@ from vcam.pipeline.gate import Gate
 from vcam.pipeline.offline import at_constant_rate, swap_frames
 from vcam.pipeline.process import process
 from vcam.pipeline.stats import Stats
+from vcam.safeguards.watermark import can_carry, new_session
 from vcam.safeguards.watermark_code import Kind
 from vcam.types import BadgeMode, Control, Frame, Image, Safe, Shown, Source, VideoMode, Work
 from vcam.video.files import VideoReader
@@ -36,6 +37,7 @@ class SwapJob:
         safe: what stands in for a frame of a video that could not be swapped.
         settings: of the pipeline.
         badge: when swapped pictures carry the visible label.
+        session: 24 bits that the mark carries.
     """
 
     input: Path
@@ -44,15 +46,17 @@ class SwapJob:
     safe: Safe
     settings: PipelineSettings
     badge: BadgeMode = BadgeMode.OFF
+    session: int = field(default_factory=new_session)
 
 
 @dataclass(frozen=True, slots=True)
 class SwapCounts:
-    """What became of a video's frames."""
+    """What became of a file's frames, and whether the swapped ones carry the mark."""
 
     frames: int
     swapped: int
     safe: int
+    marked: bool
 
 
 def is_photo(path: Path) -> bool:
@@ -66,12 +70,12 @@ def swap_photo(image: Image, job: SwapJob) -> Image:
     Raises:
         VcamError: no face, or the models cannot be used.
     """
-    engines = Engines(job.settings, Kind.PHOTO)
+    engines = Engines(job.settings, Kind.PHOTO, job.session)
     work = Work(Frame(image, 0, 0.0), Control(True, job.source, job.safe, job.badge), image)
     return process(engines.build(), work)
 
 
-def swap_photo_file(job: SwapJob) -> None:
+def swap_photo_file(job: SwapJob) -> SwapCounts:
     """Swap the largest face of a photo and write the result.
 
     Raises:
@@ -95,6 +99,7 @@ def swap_photo_file(job: SwapJob) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise OutputError(f"{job.output} cannot be written: {error.strerror}; name another file") from error
+    return SwapCounts(1, 1, 0, _marked(job, image.shape[1], image.shape[0]))
 
 
 def swap_video_file(job: SwapJob, advance: Callable[[int | None], None]) -> SwapCounts:
@@ -109,7 +114,7 @@ def swap_video_file(job: SwapJob, advance: Callable[[int | None], None]) -> Swap
         VcamError: the models cannot be used, or the result cannot be written.
     """
     with VideoReader(job.input) as reader:
-        engines = Engines(job.settings, Kind.VIDEO)
+        engines = Engines(job.settings, Kind.VIDEO, job.session)
         pipeline = engines.build()
         facts, stats, shown = reader.facts, Stats(), dict.fromkeys(Shown, 0)
         control = Control(True, job.source, job.safe, job.badge)
@@ -128,4 +133,9 @@ def swap_video_file(job: SwapJob, advance: Callable[[int | None], None]) -> Swap
             for image in at_constant_rate(pictures(), facts.fps):
                 output.send(image)
     frames = sum(shown.values())
-    return SwapCounts(frames, shown[Shown.SWAPPED], frames - shown[Shown.SWAPPED] - shown[Shown.RAW])
+    safe = frames - shown[Shown.SWAPPED] - shown[Shown.RAW]
+    return SwapCounts(frames, shown[Shown.SWAPPED], safe, _marked(job, facts.width, facts.height))
+
+
+def _marked(job: SwapJob, width: int, height: int) -> bool:
+    return job.settings.mark and can_carry(width, height)

@@ -13,8 +13,7 @@ from vcam.faces.regions import Occlusion
 from vcam.faces.track import UserTrack
 from vcam.geometry import frame_to_crop_from, invert, transform
 from vcam.safeguards.badge import Badge
-from vcam.safeguards.watermark import Marker
-from vcam.safeguards.watermark_code import GRID_WH
+from vcam.safeguards.watermark import Marker, can_carry
 from vcam.swap.blend import paste_back
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import cut_crop
@@ -136,7 +135,7 @@ def mark(marker: Marker) -> Stage:
 
     def stage(work: Work) -> None:
         height, width = work.image.shape[:2]
-        if work.swapped and width >= GRID_WH[0] and height >= GRID_WH[1]:
+        if work.swapped and can_carry(width, height):
             marker.mark_bgr(work.image)
 
     return stage

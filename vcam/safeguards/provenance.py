@@ -92,6 +92,16 @@ def is_available() -> bool:
     return importlib.util.find_spec("c2pa") is not None
 
 
+def check_available(path: Path) -> None:
+    """Find out before anything is done whether a file can be signed.
+
+    Raises:
+        ProvenanceUnavailable: no ``c2pa``, or no such format.
+    """
+    _library()
+    _mime_of(path)
+
+
 def signing_key(vault: Vault) -> SigningKey:
     """The key of this installation, made and sealed in the vault at first use.
 

@@ -34,6 +34,11 @@ def new_session() -> int:
     return secrets.randbits(24)
 
 
+def can_carry(width: int, height: int) -> bool:
+    """Whether a picture of that size in px is large enough for the pattern."""
+    return width >= GRID_WH[0] and height >= GRID_WH[1]
+
+
 class Marker:
     """Puts the mark into the pictures of one stream. Used by one thread.
 
@@ -98,7 +103,7 @@ class Marker:
 
     def _start(self, shape: tuple[int, ...]) -> None:
         height, width = shape
-        if width < GRID_WH[0] or height < GRID_WH[1]:
+        if not can_carry(width, height):
             raise ValueError(f"a picture of {width}x{height} is too small for the mark; it needs at least 160x90")
         self._shape, self._frames, self._strength, self._before, self._colour = shape, 0, None, None, None
         self._dither = np.tile(_BAYER, (height // 4 + 1, width // 4 + 1))[:height, :width].copy()
