@@ -8,6 +8,8 @@ from pathlib import Path
 
 import platformdirs
 
+from vcam.safeguards.quiet import QuietFormatter
+
 MAX_BYTES, KEPT_FILES = 512 * 1024, 3
 
 
@@ -31,5 +33,5 @@ def start_logging(path: Path) -> None:
     except OSError as error:
         logger.warning("there is no log file: %s", error)
         return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(QuietFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger.addHandler(handler)
