@@ -156,7 +156,7 @@ class Bench:
         saved: settings that were saved.
     """
 
-    def __init__(self, settings=None, faces=None, stages=(("wear", wear),), open_output=WatchedOutput):
+    def __init__(self, settings=None, faces=None, stages=(("wear", wear),), open_output=WatchedOutput, judge=None):
         self.outputs, self.opened, self.saved, self.built = [], [], {}, []
         self.missing = set()
         self._make_output = open_output
@@ -169,6 +169,7 @@ class Bench:
             lambda pipeline: self.built.append(pipeline) or stages,
             lambda image: np.full_like(image, BLUR_GREY),
             lambda width, height, reason: np.full((height, width, 3), CARD_GREY, np.uint8),
+            judge=judge,
         )
         settings = settings or Settings(run=RunSettings(mode=MODE, camera=CAMERAS[0]))
         self.daemon = Daemon(settings, self.faces, devices, self.saved.update)

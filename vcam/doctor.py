@@ -23,6 +23,7 @@ from vcam.daemon.log_file import log_path
 from vcam.daemon.protocol import Request
 from vcam.errors import VcamError
 from vcam.inference import open_session
+from vcam.safeguards.guard import guard_state
 from vcam.video.cameras import list_cameras
 from vcam.video.outputs import list_outputs
 
@@ -61,7 +62,7 @@ def examine() -> Iterator[Finding]:
     """Look at everything but the desktop; each finding as it comes."""
     checks: tuple[Callable[[], Iterable[Finding]], ...] = (
         check_program, check_settings, check_cameras, check_outputs, check_exclusive_caps, check_models,
-        check_accelerator, check_faces, check_disk,
+        check_accelerator, check_faces, check_guard, check_disk,
     )  # fmt: skip
     for check in checks:
         try:
@@ -195,6 +196,11 @@ def check_faces() -> Iterator[Finding]:
     for fault in library.faults:
         yield Finding("faces", Health.FAULT, fault)
     yield Finding("faces", Health.OK, f"{len(library.list())} can be worn")
+
+
+def check_guard() -> Iterator[Finding]:
+    """The content guard: none is shipped, and that is said."""
+    yield Finding("content guard", Health.NOTE, guard_state(None))
 
 
 def check_disk() -> Iterator[Finding]:

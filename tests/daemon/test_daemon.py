@@ -274,6 +274,26 @@ def test_the_state_can_be_read_by_a_person():
     assert str(Safe.HOLD_BLUR) in text
 
 
+def test_without_a_content_guard_the_state_says_so():
+    bench = Bench()
+    with bench.daemon:
+        assert "no content guard is installed" in describe(bench.daemon.state.as_plain())
+
+
+def test_a_content_guard_that_is_sure_stops_the_camera_until_the_user_goes_on():
+    unfit = threading.Event()
+    unfit.set()
+    bench = Bench(judge=lambda image: 1.0 if unfit.is_set() and image[0, 0, 0] == RAW_GREY else 0.0)
+    with bench.daemon:
+        state = wait_for_state(bench.daemon, lambda state: state.paused)
+        assert "content guard" in state.problem
+        bench.output.wait_for(CARD_GREY)
+        unfit.clear()
+        bench.daemon.toggle_pause()
+        assert not bench.daemon.state.problem
+        bench.output.wait_for(colour_of("ana"))
+
+
 def test_every_command_has_a_help_line_and_a_deed():
     assert all(command.help for command in COMMAND_NAMES)
     assert [command.name for command in COMMAND_NAMES] == list(DEEDS)

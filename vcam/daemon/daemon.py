@@ -21,6 +21,7 @@ from vcam.daemon.faces import Faces, find_face
 from vcam.daemon.state import Mood, State
 from vcam.errors import BadInput, UnknownCamera, VcamError
 from vcam.pipeline.runner import Runner
+from vcam.safeguards.guard import Guard, guard_state
 from vcam.types import Control, Safe, Shown, Source
 
 TICK_S = 0.5  # between two looks at what the runner's threads report
@@ -72,18 +73,23 @@ class Daemon:
         self.runner = self._new_runner(Control(settings.enabled, None))
         self._follow_settings()
         self._state = self._compose()
+        self._guard = None if devices.judge is None else Guard(devices.judge, self._stop_by_guard)
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
 
     def __enter__(self) -> Self:
         self.runner.__enter__()
         threading.Thread(target=self._read_faces, name="faces", daemon=True).start()
         self._housekeeper.start()
+        if self._guard is not None:
+            self._guard.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.quit()
+        if self._guard is not None:
+            self._guard.__exit__(None, None, None)
         self._housekeeper.join(2.0)
         self.runner.__exit__(None, None, None)
 
@@ -219,6 +225,7 @@ class Daemon:
             paused = not self.runner.paused
             self.runner.paused = paused
             self._pause_ends = time.monotonic() + PAUSE_S if paused else None
+            self._notice = ""
         self.publish()
 
     def open_panel(self) -> None:
@@ -359,6 +366,7 @@ class Daemon:
             preset=self._preset,
             safe=control.safe,
             badge=control.badge,
+            guard=guard_state(self._devices.judge),
             paused=runner.paused,
             idle=runner.idle and not runner.paused,
             quitting=self.quit_requested.is_set(),
@@ -380,12 +388,22 @@ class Daemon:
                 ahead_s = time.time() - time.monotonic()
                 if self._pause_ends is not None and time.monotonic() >= self._pause_ends:
                     self.toggle_pause()
+                live = self.runner.live_picture
+                if self._guard is not None and live is not None:
+                    self._guard.see(live)
                 self.publish()
             except Exception:
                 log.exception("housekeeping failed")
             self._work.wait(TICK_S)
             self._work.clear()
         self._write_changes()
+
+    def _stop_by_guard(self) -> None:
+        """The webcam is released and a card shown until the user ends that; nothing is kept."""
+        with self._lock:
+            self.runner.paused, self._pause_ends = True, None
+            self._notice = "the content guard has stopped the camera; to go on, end the pause"
+        self.publish()
 
     def _write_changes(self) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcam.config import PipelineSettings
+from vcam.safeguards.guard import Judge
 from vcam.types import Camera, Image, Output, Pipeline, Source, VideoMode
 
 
@@ -27,6 +28,7 @@ class Devices:
         card: (width, height, sentence) -> image.
         prepare: makes a source ready for the networks that were built last; quick, and raises SwapError for a
             source that their engine cannot wear.
+        judge: of the content guard; None where none is installed, as in the program that is shipped.
     """
 
     camera_names: Callable[[], tuple[str, ...]]
@@ -36,6 +38,7 @@ class Devices:
     blur: Callable[[Image], Image]
     card: Callable[[int, int, str], Image]
     prepare: Callable[[Source], None] = _nothing_to_prepare
+    judge: Judge | None = None
 
 
 def is_camera(wanted: str, names: tuple[str, ...]) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from vcam.config import Engine
+from vcam.safeguards.guard import guard_state
 from vcam.types import BadgeMode, Safe
 
 
@@ -55,6 +56,7 @@ class State:
         preset: the preset whose values are all set; empty when there is none.
         safe: see ``Safe``.
         badge: see ``BadgeMode``.
+        guard: one sentence on the content guard.
         paused: the user wants a rest.
         idle: nobody reads the output, and the webcam is released.
         quitting: the program ends.
@@ -75,6 +77,7 @@ class State:
     preset: str = ""
     safe: Safe = Safe.HOLD_BLUR
     badge: BadgeMode = BadgeMode.OFF
+    guard: str = guard_state(None)
     paused: bool = False
     idle: bool = False
     quitting: bool = False
@@ -99,6 +102,7 @@ def describe(plain: Mapping[str, Any]) -> str:
         f"output  {plain['output'] or 'none yet'}, {plain['size']} at {plain['fps']:g} fps",
         f"engine  {plain['engine']}" + (f", preset {plain['preset']}" if plain["preset"] else ""),
         f"safe    {plain['safe']}",
+        f"guard   {plain['guard']}",
     ]
     if plain["problem"]:
         lines.append(f"problem {plain['problem']}")

@@ -34,7 +34,7 @@ class Guard:
 
     Args:
         judge: see ``Judge``; a judge that raises counts as one that saw nothing, and says so in the log.
-        on_hit: is called once, from the guard's thread, when the swap must stop. No picture is kept.
+        on_hit: is called from the guard's thread whenever the swap must stop. No picture is kept.
         period_s: seconds between two looks, at least 1.
     """
 
@@ -74,8 +74,8 @@ class Guard:
                 image, self._image = self._image, None
             next_look = time.monotonic() + self._period_s
             if image is not None and self._is_hit(image):
+                self._looks.clear()
                 self._on_hit()
-                return
 
     def _is_hit(self, image: Image) -> bool:
         try:
