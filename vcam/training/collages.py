@@ -52,8 +52,8 @@ class Scene:
         distracted: whether faceless cuts of people and drawn hands lie about.
     """
 
-    height_px: tuple[float, float] = (9.0, 180.0)
-    most: float = 0.92
+    height_px: tuple[float, float] = (9.0, 215.0)
+    most: float = 1.12
     roll_deg: float = 38.0
     counts: tuple[float, ...] = (0.15, 0.4, 0.2, 0.12, 0.08, 0.05)
     distracted: bool = True
