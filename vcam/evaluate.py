@@ -22,6 +22,7 @@ from vcam.geometry import compose
 from vcam.pipeline.build import Engines
 from vcam.pipeline.enrol import read_source
 from vcam.pipeline.process import process
+from vcam.safeguards.consent import Ask, refuse_unstated
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import cut_crop
 from vcam.swap.mask import face_hull_mask
@@ -59,6 +60,7 @@ def measure_flicker(
     frames: int = FRAMES,
     notice: Callable[[str], None] = lambda _: None,
     advance: Callable[[int], object] = lambda _: None,
+    ask: Ask = refuse_unstated,
 ) -> Flicker:
     """Swap a clip of a face and measure how it flickers.
 
@@ -69,12 +71,13 @@ def measure_flicker(
         frames: at most so many from its beginning.
         notice: takes a sentence for the user that is not an error.
         advance: called after each frame with 1.
+        ask: why a photo may be worn.
 
     Raises:
         BadVideo: it cannot be read, or hardly a frame of it could be swapped.
         VcamError: the face or the models cannot be used.
     """
-    source = read_source(face, settings.models or find_models_folder(), notice)
+    source = read_source(face, settings.models or find_models_folder(), notice, ask)
     pipeline = Engines(settings).build()
     seen, swapped, buffers = 0, 0, Buffers()
     before: tuple[Image, Image] | None = None  # crops of input and swap

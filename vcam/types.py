@@ -70,7 +70,6 @@ class Basis(StrEnum):
     WRITTEN = "written consent"
     LICENSED = "licensed"
     SYNTHETIC = "synthetic"
-    STATED = "stated on the command line"
 
 
 @dataclass(frozen=True, slots=True)

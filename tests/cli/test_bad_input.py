@@ -62,12 +62,28 @@ def test_a_corrupt_video(told, tmp_path):
 def test_an_unreadable_photo(told, tmp_path, clip, content):
     photo = tmp_path / "me.jpg"
     photo.write_bytes(content)
-    assert "me.jpg" in told("run", "--camera", clip, "--output", "null", "--face", photo)
+    assert "me.jpg" in told("run", "--camera", clip, "--output", "null", "--face", photo, "--consent", "self")
+
+
+@pytest.mark.parametrize(
+    ("stated", "sentence"),
+    [
+        ([], "say why you may wear the face in me.png: --consent self, written, licensed or synthetic"),
+        (["--consent", "written"], "for 'written consent', add a note that says who agreed and where that is kept"),
+    ],
+)
+def test_a_photo_without_a_record_is_not_worn(told, tmp_path, clip, stated, sentence):
+    photo = picture(tmp_path / "me.png")
+    assert sentence in told("run", "--camera", clip, "--output", "null", "--face", photo, *stated)
+    assert sentence in told("swap", clip, tmp_path / "out.mp4", "--face", photo, *stated)
+    assert sentence in told("faces", "add", photo, *stated)
 
 
 def test_a_photo_without_a_face(told, tmp_path, clip):
     photo = picture(tmp_path / "wall.png")
-    assert "no face was found in wall.png" in told("run", "--camera", clip, "--output", "null", "--face", photo)
+    assert "no face was found in wall.png" in told(
+        "run", "--camera", clip, "--output", "null", "--face", photo, "--consent", "self"
+    )
 
 
 def test_a_face_that_does_not_exist(told, clip):

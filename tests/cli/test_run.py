@@ -1,5 +1,6 @@
 """The commands as a user runs them, on the clip of nobody that comes with the program."""
 
+import io
 import json
 import sys
 
@@ -97,12 +98,26 @@ def test_a_photo_is_swapped(tmp_path, ending):
     assert cv2.imread(str(target)).shape == frame.image.shape
 
 
-def test_a_photo_as_source_says_whose_duty_it_is(tmp_path, short, capsys):
-    photo = tmp_path / "someone.png"
-    frame, _ = next(iter(read_video(ACTOR)))
-    cv2.imwrite(str(photo), frame.image)
-    assert main(["swap", str(short), str(tmp_path / "out.mp4"), "--face", str(photo), "--engine", "mesh"]) == 0
-    assert "By using someone.png you state" in capsys.readouterr().err
+class Terminal(io.StringIO):
+    """What a user types at a terminal, or sees there."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_photo_as_source_is_worn_on_what_the_user_states(tmp_path, short, photo, asked, monkeypatch, capsys):
+    arguments = ["swap", str(short), str(tmp_path / "out.mp4"), "--face", str(photo), "--engine", "mesh"]
+    if asked:
+        monkeypatch.setattr(sys, "stdin", Terminal("licensed\nstock picture 7\n"))
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        assert main(arguments) == 0
+        said = sys.stderr.getvalue()
+        assert "Why may you wear the face in in.png?" in said
+        assert "You stated for in.png: I hold a licence" in said
+    else:
+        assert main([*arguments, "--consent", "self"]) == 0
+        assert "You stated for in.png: This is my own face." in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -93,17 +93,17 @@ class NoKeys(KeysInMemory):
 def test_a_face_is_named_on_the_command_line_as_in_the_gallery(library, tmp_path):
     source = add(library, "Mia")
     folder = tmp_path / "faces"
-    read = read_face("mia", None, list, folder, library._keys)
+    read = read_face("mia", None, list, folder=folder, keys=library._keys)
     assert (read.id, read.consent.basis) == (source.id, Basis.SELF)
     built_in = library.list()[-1].name
     for face, name in ((built_in.lower(), built_in), (None, library.list()[1].name)):
-        assert read_face(face, None, list, folder, NoKeys()).name == name
+        assert read_face(face, None, list, folder=folder, keys=NoKeys()).name == name
     with pytest.raises(BadInput, match="there is no face called 'Zoe'; there are: Mia, "):
-        read_face("Zoe", None, list, folder, library._keys)
+        read_face("Zoe", None, list, folder=folder, keys=library._keys)
     with pytest.raises(BadInput, match=r"'Mia'; .*is not in this system's keyring"):
-        read_face("Mia", None, list, folder, KeysInMemory())
+        read_face("Mia", None, list, folder=folder, keys=KeysInMemory())
     with pytest.raises(BadSettings, match="no face and no photo 'Zoe'"):
-        read_face("Zoe", None, list, tmp_path / "none", KeysInMemory())
+        read_face("Zoe", None, list, folder=tmp_path / "none", keys=KeysInMemory())
 
 
 def test_a_photo_without_a_face_is_refused(library, tmp_path):

@@ -7,7 +7,9 @@ import pytest
 from vcam.catalogue import built_in_faces, find_models_folder
 from vcam.errors import BadPhoto
 from vcam.geometry import FFHQ_512
-from vcam.pipeline.enrol import MOST_YAW_DEG, SeveralFaces, _refuse_unusable, enrol_photo
+from vcam.pipeline.enrol import MOST_YAW_DEG, SeveralFaces, _refuse_unusable, enrol_photo, read_source
+from vcam.safeguards.consent import ConsentRefused, Statement, matches_photo
+from vcam.types import Basis
 
 MODELS = find_models_folder()
 FACES = built_in_faces()
@@ -30,7 +32,7 @@ def photo_of(tmp_path, *pictures):
 
 
 def enrol(path, which=0):
-    return enrol_photo(path, MODELS, lambda _sentence: None, which)
+    return enrol_photo(path, MODELS, Statement(Basis.SELF), lambda _sentence: None, which)
 
 
 def test_a_good_photo_becomes_a_source(tmp_path):
@@ -38,6 +40,18 @@ def test_a_good_photo_becomes_a_source(tmp_path):
     assert source.name == "photo"
     assert source.image.shape == (SIDE, SIDE, 3)
     assert float(source.embedding @ FACES[0].embedding) > 0.3
+
+
+def test_a_photo_is_worn_only_with_a_record(tmp_path):
+    path, said = photo_of(tmp_path, picture(0)), []
+    with pytest.raises(ConsentRefused, match=r"say why you may wear the face in photo.png: --consent self, written"):
+        read_source(str(path), MODELS, said.append)
+    with pytest.raises(ConsentRefused, match="note"):
+        read_source(str(path), MODELS, said.append, lambda _photo: Statement(Basis.WRITTEN))
+    source = read_source(str(path), MODELS, said.append, lambda _photo: Statement(Basis.LICENSED, "stock, no. 7"))
+    assert (source.consent.basis, source.consent.note) == (Basis.LICENSED, "stock, no. 7")
+    assert matches_photo(source.consent, path.read_bytes())
+    assert "You stated for photo.png: I hold a licence" in said[-1]
 
 
 def test_of_several_faces_the_one_that_is_named_is_taken(tmp_path):
@@ -55,7 +69,7 @@ def test_of_several_faces_the_one_that_is_named_is_taken(tmp_path):
 def test_without_a_wish_the_largest_is_taken_and_that_is_said(tmp_path):
     said = []
     path = photo_of(tmp_path, cv2.resize(picture(5), (160, 160)), picture(0))
-    source = enrol_photo(path, MODELS, said.append)
+    source = enrol_photo(path, MODELS, Statement(Basis.SELF), said.append)
     assert "shows 2 faces; the largest one is used" in said[0]
     assert float(source.embedding @ FACES[0].embedding) > float(source.embedding @ FACES[5].embedding)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcam.catalogue import find_models_folder, has_net, net_file
-from vcam.cli.arguments import Subparsers
+from vcam.cli.arguments import Subparsers, add_consent, consent_from
 from vcam.cli.train import fill_cache
 from vcam.config import Engine, PipelineSettings
 
@@ -54,6 +54,7 @@ def add_parser(subparsers: Subparsers) -> None:
                              description="Swap a clip of a face and measure how it flickers.")  # fmt: skip
     video.add_argument("clip", type=Path, metavar="CLIP", help="a video of one person who talks")
     video.add_argument("--face", metavar="NAME|PHOTO", help="who is worn; default: the first built-in face")
+    add_consent(video)
     video.add_argument(
         "--engine", choices=[e.value for e in Engine], default=Engine.AEI.value, help="see: facewarp run"
     )
@@ -148,7 +149,9 @@ def evaluate_video(arguments: argparse.Namespace) -> int:
 
     settings = PipelineSettings(Engine(arguments.engine), arguments.models, mark=False)
     with tqdm(unit=" frames", disable=None, file=sys.stderr, desc=arguments.clip.name) as bar:
-        flicker = measure_flicker(arguments.clip, arguments.face, settings, arguments.frames, notice, bar.update)
+        flicker = measure_flicker(
+            arguments.clip, arguments.face, settings, arguments.frames, notice, bar.update, consent_from(arguments)
+        )
     good = flicker.ratio <= FLICKER_MOST
     if arguments.json:
         print(json.dumps(asdict(flicker) | {"asked": f"<= {FLICKER_MOST}", "ok": good}, indent=1))

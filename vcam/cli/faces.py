@@ -8,15 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcam.cli.arguments import Subparsers, told
+from vcam.cli.arguments import Subparsers, add_consent, consent_from, told
 from vcam.errors import BadInput, BadSettings
-from vcam.types import Basis
 
 if TYPE_CHECKING:
     from vcam.daemon.library import Library
-
-_BASES = {"self": Basis.SELF, "written": Basis.WRITTEN, "licensed": Basis.LICENSED, "synthetic": Basis.SYNTHETIC}
-_ASKABLE = ("self", "written", "licensed")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -32,9 +28,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add = deeds.add_parser("add", help="add a person from one photo or several")
     add.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     add.add_argument("--name", help="what to call the face; default: the first photo's file name")
-    add.add_argument("--consent", choices=_ASKABLE, required=True, help="why you may wear it: it is your own face, "
-                     "written consent, or a licence")  # fmt: skip
-    add.add_argument("--note", default="", help="who agreed and where that is kept; needed but for your own face")
+    add_consent(add)
     add.add_argument(
         "--which", type=told(_number), default=0, metavar="N", help="of several faces in a photo, the Nth from the left"
     )
@@ -98,13 +92,13 @@ def add_face(arguments: argparse.Namespace) -> int:
     """Add a person."""
     from vcam.safeguards.consent import wording
 
-    basis = _BASES[arguments.consent]
+    stated = consent_from(arguments)(arguments.photos[0])
     name = arguments.name or arguments.photos[0].stem
     which = dict.fromkeys(arguments.photos, arguments.which)
     added = open_library().add(
-        arguments.photos, name, basis, arguments.note, lambda text: print(text, file=sys.stderr), which
+        arguments.photos, name, stated.basis, stated.note, lambda text: print(text, file=sys.stderr), which
     )
-    print(f"{added.name} can be worn now. Recorded: {wording(basis)}")
+    print(f"{added.name} can be worn now. Recorded: {wording(stated.basis)}")
     tell_the_program()
     return 0
 

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcam.cli.arguments import Subparsers, add_face, add_mode, positive_seconds, told
+from vcam.cli.arguments import Subparsers, add_face, add_mode, consent_from, positive_seconds, told
 from vcam.config import Engine, PipelineSettings, RunSettings
 from vcam.errors import BadSettings
 from vcam.types import BadgeMode, Safe, VideoMode
@@ -72,7 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     check_writable(arguments.stats_json)
     logging.basicConfig(format="%(message)s", level=logging.INFO)  # which camera, which output, lost and back
-    source = read_face(settings.face, arguments.models, lambda text: print(text, file=sys.stderr))
+    source = read_face(
+        settings.face, arguments.models, lambda text: print(text, file=sys.stderr), consent_from(arguments)
+    )
     session = open_session(settings, enabled=not arguments.off, source=source)
     with session.runner as runner:
         wait(runner, arguments.seconds)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcam.cli.arguments import Subparsers, add_face
+from vcam.cli.arguments import Subparsers, add_face, consent_from
 from vcam.config import Engine, PipelineSettings
 from vcam.types import BadgeMode, Safe
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     job = SwapJob(
         arguments.input,
         arguments.output,
-        read_face(arguments.face, arguments.models, notice),
+        read_face(arguments.face, arguments.models, notice, consent_from(arguments)),
         Safe(arguments.safe),
         PipelineSettings(Engine(arguments.engine), arguments.models),
         BadgeMode(arguments.badge),

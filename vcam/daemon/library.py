@@ -19,7 +19,7 @@ from vcam.catalogue import built_in_faces, find_models_folder
 from vcam.daemon.faces import find_face
 from vcam.daemon.state import FaceName
 from vcam.errors import BadInput, BadSettings
-from vcam.safeguards.consent import state_consent
+from vcam.safeguards.consent import Ask, Statement, refuse_unstated
 from vcam.types import Basis, Source
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def read_face(
     face: str | None,
     models: Path | None,
     notice: Callable[[str], None],
+    ask: Ask = refuse_unstated,
     folder: Path | None = None,
     keys: KeyStore | None = None,
 ) -> Source:
@@ -51,10 +52,12 @@ def read_face(
         face: see above; None is the first built-in face.
         models: see ``Library``.
         notice: takes a sentence for the user that is not an error.
+        ask: why a photo may be worn.
         folder: see ``Library``.
         keys: see ``Library``.
 
     Raises:
+        ConsentRefused: what was stated of a photo does not do.
         BadInput: there is no such face, or it cannot be worn; a gallery that cannot be opened says why.
         BadPhoto: the photo cannot be used.
         ModelMissing, ModelCorrupt: the pack is not whole.
@@ -62,7 +65,7 @@ def read_face(
     from vcam.pipeline.enrol import read_source
 
     try:
-        return read_source(face, models or find_models_folder(), notice)
+        return read_source(face, models or find_models_folder(), notice, ask)
     except BadSettings:
         library = Library(models, folder, keys, read=False)
         if not library.has_gallery():
@@ -171,12 +174,12 @@ class Library:
         from vcam.pipeline.enrol import enrol_photo
 
         self._refuse_built_in(name)
-        enrolled = [enrol_photo(photo, self._models, notice, (which or {}).get(photo, 0)) for photo in photos]
+        stated = Statement(basis, note)
+        enrolled = [enrol_photo(photo, self._models, stated, notice, (which or {}).get(photo, 0)) for photo in photos]
         contents = [photo.read_bytes() for photo in photos]
         mean = np.mean([source.embedding for source in enrolled], axis=0)
         embedding = (mean / np.linalg.norm(mean)).astype(np.float32)
-        consent = state_consent(basis, contents[0], note)
-        added = self.gallery().add(name, embedding, consent, contents, enrolled[0].image)
+        added = self.gallery().add(name, embedding, enrolled[0].consent, contents, enrolled[0].image)
         self.reload()
         return added
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -17,6 +15,7 @@ from vcam.faces.embed import Embedder
 from vcam.faces.landmarks import Fit, LandmarkFitter
 from vcam.geometry import align, frame_to_crop_from
 from vcam.inference import open_session
+from vcam.safeguards.consent import Ask, Statement, refuse_unstated, state_consent, wording
 from vcam.topology import landmarks5_from
 from vcam.types import Basis, Consent, Image, Points, Source
 from vcam.video.photos import read_photo
@@ -30,8 +29,6 @@ MOST_YAW_DEG = 45.0  # farther in profile, half of the face is a guess
 LEAST_SHARPNESS = 0.08
 SHARPNESS_PX = 64  # side of the aligned crop in which it is measured
 FIRST_PLAN = 0.5  # a face with eyes nearer than this part of the largest face's is in the background
-STATED = "1"  # version of the sentence below
-STATEMENT = "By using {name} you state that the person in it is you, or has agreed to this use."
 
 
 class SeveralFaces(BadPhoto):
@@ -50,21 +47,26 @@ class SeveralFaces(BadPhoto):
         self.photo, self.crops = photo, crops
 
 
-def read_source(face: str | None, models: Path, notice: Callable[[str], None]) -> Source:
+def read_source(face: str | None, models: Path, notice: Callable[[str], None], ask: Ask = refuse_unstated) -> Source:
     """The source face that the user named.
 
     Args:
         face: name of a built-in face, the path of a photo, or None for the first built-in face.
         models: folder of the networks and built-in faces.
         notice: takes a sentence for the user that is not an error.
+        ask: why a photo may be worn; not called for a built-in face.
 
     Raises:
+        ConsentRefused: what was stated does not do.
         BadSettings: neither a face of that name nor a photo.
         BadPhoto: the photo cannot be used; the sentence says why.
         ModelMissing, ModelCorrupt: the pack is not whole.
     """
     if face is not None and Path(face).is_file():
-        return enrol_photo(Path(face), models, notice)
+        statement = ask(Path(face))
+        source = enrol_photo(Path(face), models, statement, notice)
+        notice(f"You stated for {Path(face).name}: {wording(statement.basis)}")
+        return source
     faces = built_in_faces(models)
     for candidate in faces:
         if face is None or face.casefold() in (candidate.id.casefold(), candidate.name.casefold()):
@@ -87,21 +89,26 @@ def built_in_source(face: BuiltInFace) -> Source:
     return Source(face.id, face.name, face.embedding, consent, _square(image))
 
 
-def enrol_photo(path: Path, models: Path, notice: Callable[[str], None], which: int | None = None) -> Source:
+def enrol_photo(
+    path: Path, models: Path, statement: Statement, notice: Callable[[str], None], which: int | None = None
+) -> Source:
     """A photo as a source.
 
     Args:
         path: of the photo.
         models: folder of the networks.
+        statement: why it may be worn.
         notice: takes a sentence for the user that is not an error.
         which: of several faces, counted from the left from 1; 0 takes none but the only one; None takes the largest.
 
     Raises:
+        ConsentRefused: what was stated does not do.
         SeveralFaces: there are several, and ``which`` is 0.
         BadPhoto: it cannot be read, or its face cannot be used: too small, too blurred, too far in profile.
         ModelMissing, ModelCorrupt: the pack is not whole.
     """
     image = read_photo(path)
+    consent = state_consent(statement.basis, path.read_bytes(), statement.note)
     found = find_faces(image, models)
     if not found:
         raise BadPhoto(f"no face was found in {path.name}; use a photo with a large face seen from the front")
@@ -114,10 +121,7 @@ def enrol_photo(path: Path, models: Path, notice: Callable[[str], None], which: 
         embedding = Embedder(open_session(net_file("embedder", models)))(image, landmarks5)
     except SwapError as error:
         raise BadPhoto(f"{path.name}: {error}; use another photo") from error
-    notice(STATEMENT.format(name=path.name))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    consent = Consent(Basis.STATED, STATED, datetime.now(UTC).isoformat(timespec="seconds"), digest)
-    return Source(digest[:12], path.stem, embedding, consent, _crop(image, fit))
+    return Source(consent.photo_sha256[:12], path.stem, embedding, consent, _crop(image, fit))
 
 
 def _choose(path: Path, image: Image, found: list[Fit], which: int | None) -> Fit:

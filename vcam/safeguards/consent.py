@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from vcam.errors import BadInput
 from vcam.types import Basis, Consent, Embedding, Image
@@ -24,7 +26,6 @@ TEXTS: dict[str, dict[Basis, str]] = {
         Basis.WRITTEN: "The person shown has agreed in writing that I wear this face, and I keep that agreement.",
         Basis.LICENSED: "I hold a licence that allows me to wear this face in live pictures and recordings.",
         Basis.SYNTHETIC: "This face belongs to nobody: it was made by a computer.",
-        Basis.STATED: "By naming this photo on the command line I state that I may wear this face.",
     }
 }
 PROMISE = (
@@ -35,8 +36,35 @@ LEAST_AGE = 18.0
 CLEARLY_CHILDLIKE = 13.0  # estimators err by several years; only clear cases are refused
 
 
+CONFIRMED = "confirmed by a look in the camera"  # in the note of a face whose keeper looked into it
+
+
 class ConsentRefused(BadInput):
     """The face may not be worn on what was stated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the keeper states when a photo is to be worn: the ground, and who agreed and where that is kept."""
+
+    basis: Basis
+    note: str = ""
+
+
+Ask = Callable[[Path], Statement]
+"""Asks the keeper why the face in a photo may be worn."""
+
+
+def refuse_unstated(photo: Path) -> Statement:
+    """For when nobody can be asked.
+
+    Raises:
+        ConsentRefused: always.
+    """
+    raise ConsentRefused(
+        f"say why you may wear the face in {photo.name}: --consent self, written, licensed or synthetic "
+        "(written and licensed need --note: who agreed, and where that is kept)"
+    )
 
 
 def wording(basis: Basis, version: str = TEXT_VERSION) -> str:
