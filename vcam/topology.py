@@ -60,6 +60,7 @@ EYE_OUTER_LEFT, EYE_INNER_LEFT = _at(33), _at(133)
 EYE_OUTER_RIGHT, EYE_INNER_RIGHT = _at(263), _at(362)
 CHIN = _at(152)
 FOREHEAD = _at(10)
+_FOREHEAD_NARROWING = 0.6  # of the brows' width, for each unit of height: foreheads are round
 
 
 def landmarks5_from(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -73,6 +74,22 @@ def landmarks5_from(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     eyes = [landmarks[EYE_LEFT].mean(0), landmarks[EYE_RIGHT].mean(0)]
     return np.stack([*eyes, landmarks[NOSE_TIP], landmarks[MOUTH_LEFT], landmarks[MOUTH_RIGHT]]).astype(np.float32)
+
+
+def above_brows(landmarks: NDArray[np.float32], height: float) -> NDArray[np.float32]:
+    """Points over the brows, nearer together the higher: a raised brow must not stick out of a mask.
+
+    Args:
+        landmarks: float32 (157, 2), any frame of coordinates.
+        height: how far above, in distances from the brows' middle to the mouth's.
+
+    Returns:
+        float32 (20, 2).
+    """
+    brows = landmarks[np.concatenate([BROW_LEFT, BROW_RIGHT])]
+    middle, mouth = brows.mean(0), landmarks[[MOUTH_LEFT, MOUTH_RIGHT]].mean(0)
+    narrowed = middle + (brows - middle) * (1 - _FOREHEAD_NARROWING * abs(height))
+    return np.asarray(narrowed + height * (middle - mouth), np.float32)
 
 
 def mirrored_order() -> NDArray[np.intp]:

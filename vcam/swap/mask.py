@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcam.imaging import feather
-from vcam.topology import BROW_LEFT, BROW_RIGHT, LIP_LOWER, LIP_UPPER, LIPS_INNER, MOUTH_LEFT, MOUTH_RIGHT, OVAL
+from vcam.topology import LIP_LOWER, LIP_UPPER, LIPS_INNER, MOUTH_LEFT, MOUTH_RIGHT, OVAL, above_brows
 from vcam.types import Mask, Plane, Points
 
 HULL_FEATHER = 0.045  # of the crop's side: the width over which the face's edge is softened to each side
@@ -18,7 +18,6 @@ HULL_SIDE_PX = 128  # a mask this soft is drawn no larger; feathering it costs a
 HIDDEN_SHARE, PLAIN_SHARE = 0.25, 0.45  # of the face that an occlusion leaves: below the first it is not believed
 FOREHEAD = 0.55  # how far the hull reaches above the brows, in distances from brows to mouth
 BROW_BELOW, BROW_ABOVE = 0.05, 0.35  # the brows' own area, in the same unit
-NARROWING = 0.6  # of the brows' width, for each such unit upwards: foreheads are round
 PARTED, OPEN = 0.06, 0.16  # gap of the lips in mouth widths: an open mouth's inside begins to show, shows fully
 MOUTH_FEATHER = 0.012  # of the crop's side
 _SHIFT_BITS = 4  # polygons are drawn to 1/16 px, or edges would tremble by whole pixels
@@ -46,20 +45,6 @@ def face_hull_mask(landmarks_in_crop: Points, size: int) -> Mask:
     if side != size:
         soft = np.asarray(cv2.resize(soft, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
     return np.asarray(cv2.addWeighted(soft, 1 / 255, soft, 0.0, 0.0, dtype=cv2.CV_32F), np.float32)
-
-
-def above_brows(landmarks_in_crop: Points, height: float) -> Points:
-    """Points over the brows, float32 (N, 2), nearer together the higher: a raised brow must not stick out of the mask.
-
-    Args:
-        landmarks_in_crop: float32 (157, 2) px in the crop.
-        height: how far above, in distances from the brows' middle to the mouth's.
-    """
-    brows = landmarks_in_crop[np.concatenate([BROW_LEFT, BROW_RIGHT])]
-    mouth = (landmarks_in_crop[MOUTH_LEFT] + landmarks_in_crop[MOUTH_RIGHT]) / 2
-    middle = brows.mean(0)
-    narrowed = middle + (brows - middle) * (1 - NARROWING * abs(height))
-    return np.asarray(narrowed + height * (middle - mouth), np.float32)
 
 
 def brow_mask(landmarks_in_crop: Points, size: int) -> Mask:
