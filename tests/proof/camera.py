@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2
+import numpy as np
 
 from promise import cases, play
 from proof.pytest_rows import ROOT, rows_of_tests
