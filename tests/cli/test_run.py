@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from clips import write_clip
-from vcam.catalogue import find_clip
+from vcam.catalogue import built_in_faces, find_clip
 from vcam.cli.main import main
 from vcam.safeguards.provenance import read_provenance
 from vcam.video.files import probe_video, read_video
@@ -154,6 +154,18 @@ def test_a_recording_of_the_camera_is_signed_if_it_shows_a_swap(tmp_path, monkey
         "(", "; "
     )
     assert read_provenance(target).intact is shows_a_swap
+
+
+def test_own_face_is_confirmed_by_a_look_in_the_camera(photo, monkeypatch, capsys):
+    monkeypatch.setenv("FACEWARP_PASSPHRASE", "of a machine without a keyring")
+    stranger = built_in_faces()[0].picture
+    look = ["--consent", "self", "--confirm", str(ACTOR)]
+    assert main(["faces", "add", str(stranger), "--name", "Other", *look]) == 2
+    assert "does not seem to be the one in the photo" in capsys.readouterr().err
+    assert main(["faces", "add", str(photo), "--name", "Me", *look]) == 0
+    capsys.readouterr()
+    assert main(["faces", "show", "Me"]) == 0
+    assert "confirmed by a look in the camera" in capsys.readouterr().out
 
 
 def test_without_a_key_the_swap_is_written_and_that_is_said(tmp_path, photo, capsys):

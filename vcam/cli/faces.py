@@ -13,6 +13,7 @@ from vcam.errors import BadInput, BadSettings
 
 if TYPE_CHECKING:
     from vcam.daemon.library import Library
+    from vcam.types import Embedding
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -29,6 +30,10 @@ def add_parser(subparsers: Subparsers) -> None:
     add.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     add.add_argument("--name", help="what to call the face; default: the first photo's file name")
     add_consent(add)
+    add.add_argument(
+        "--confirm", nargs="?", const="", metavar="CAMERA",
+        help="look into the camera, so that the record can say that it is your own face; default: the first camera",
+    )  # fmt: skip
     add.add_argument(
         "--which", type=told(_number), default=0, metavar="N", help="of several faces in a photo, the Nth from the left"
     )
@@ -95,12 +100,28 @@ def add_face(arguments: argparse.Namespace) -> int:
     stated = consent_from(arguments)(arguments.photos[0])
     name = arguments.name or arguments.photos[0].stem
     which = dict.fromkeys(arguments.photos, arguments.which)
+    looks = None if arguments.confirm is None else _look_into(arguments.confirm)
     added = open_library().add(
-        arguments.photos, name, stated.basis, stated.note, lambda text: print(text, file=sys.stderr), which
+        arguments.photos, name, stated.basis, stated.note, lambda text: print(text, file=sys.stderr), which, looks
     )
     print(f"{added.name} can be worn now. Recorded: {wording(stated.basis)}")
     tell_the_program()
     return 0
+
+
+def _look_into(camera_name: str) -> list[Embedding]:
+    from vcam.catalogue import find_models_folder
+    from vcam.config import DEFAULT_MODE
+    from vcam.pipeline.enrol import look_into
+    from vcam.pipeline.session import first_camera
+    from vcam.video.cameras import open_camera
+
+    print("Look into the camera; no picture of it is kept.", file=sys.stderr)
+    camera = open_camera(camera_name or first_camera(), DEFAULT_MODE)
+    try:
+        return look_into(camera, find_models_folder())
+    finally:
+        camera.close()
 
 
 def show_face(arguments: argparse.Namespace) -> int:

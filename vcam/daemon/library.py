@@ -19,8 +19,8 @@ from vcam.catalogue import built_in_faces, find_models_folder
 from vcam.daemon.faces import find_face
 from vcam.daemon.state import FaceName
 from vcam.errors import BadInput, BadSettings
-from vcam.safeguards.consent import Ask, Statement, refuse_unstated
-from vcam.types import Basis, Source
+from vcam.safeguards.consent import Ask, Statement, confirmed, refuse_unstated
+from vcam.types import Basis, Embedding, Source
 
 if TYPE_CHECKING:
     from vcam.safeguards.gallery import Gallery
@@ -155,6 +155,7 @@ class Library:
         note: str = "",
         notice: Callable[[str], None] = _say_nothing,
         which: Mapping[Path, int] | None = None,
+        looks: Sequence[Embedding] | None = None,
     ) -> Source:
         """Add a person from one photo or several; of several, the identities' mean is worn.
 
@@ -165,8 +166,10 @@ class Library:
             note: who agreed, and where that is kept.
             notice: takes a sentence for the user that is not an error.
             which: for photos that show several faces, which one is meant, counted from the left from 1.
+            looks: of the keeper in the camera, see ``vcam.pipeline.enrol.look_into``; they must show this person.
 
         Raises:
+            ConsentRefused: what was stated does not do, or the looks show somebody else.
             SeveralFaces: a photo shows several, and ``which`` does not name it.
             BadPhoto: a photo cannot be used; the sentence says why.
             BadInput: the name is taken, or the consent record is not complete.
@@ -179,7 +182,8 @@ class Library:
         contents = [photo.read_bytes() for photo in photos]
         mean = np.mean([source.embedding for source in enrolled], axis=0)
         embedding = (mean / np.linalg.norm(mean)).astype(np.float32)
-        added = self.gallery().add(name, embedding, enrolled[0].consent, contents, enrolled[0].image)
+        consent = enrolled[0].consent if looks is None else confirmed(enrolled[0].consent, embedding, looks)
+        added = self.gallery().add(name, embedding, consent, contents, enrolled[0].image)
         self.reload()
         return added
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -17,9 +18,10 @@ from vcam.geometry import align, frame_to_crop_from
 from vcam.inference import open_session
 from vcam.safeguards.consent import Ask, Statement, refuse_unstated, state_consent, wording
 from vcam.topology import landmarks5_from
-from vcam.types import Basis, Consent, Image, Points, Source
+from vcam.types import Basis, Camera, Consent, Embedding, Image, Points, Source
 from vcam.video.photos import read_photo
 
+_LOOK_FRAMES, _LOOK_EVERY = 120, 6  # of a camera: frames at most, and every how many one is looked at
 SOURCE_PX = 256  # side of the aligned crop that is kept of a source photo
 LEAST_VISIBILITY = 0.5  # of the landmark net; the detector alone takes a pattern for a face now and then
 LEAST_EYE_DISTANCE_PX = 20.0  # nearer eyes carry too little of an identity
@@ -122,6 +124,31 @@ def enrol_photo(
     except SwapError as error:
         raise BadPhoto(f"{path.name}: {error}; use another photo") from error
     return Source(consent.photo_sha256[:12], path.stem, embedding, consent, _crop(image, fit))
+
+
+def look_into(camera: Camera, models: Path, looks: int = 5) -> list[Embedding]:
+    """Looks of the person before a camera: the largest face of some frames; fewer than asked for if none is seen.
+
+    Args:
+        camera: open; is left open.
+        models: folder of the networks.
+        looks: how many at most.
+
+    Raises:
+        CameraLost: the camera gives no picture.
+        ModelMissing, ModelCorrupt: the pack is not whole.
+    """
+    embed = Embedder(open_session(net_file("embedder", models)))
+    taken: list[Embedding] = []
+    for number in range(_LOOK_FRAMES):
+        image = camera.read().image
+        found = find_faces(image, models) if number % _LOOK_EVERY == 0 else []
+        if found:
+            with suppress(SwapError):
+                taken.append(embed(image, landmarks5_from(max(found, key=_eye_distance_px).landmarks)))
+        if len(taken) == looks:
+            break
+    return taken
 
 
 def _choose(path: Path, image: Image, found: list[Fit], which: int | None) -> Fit:

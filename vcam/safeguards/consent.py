@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +36,10 @@ LEAST_AGE = 18.0
 CLEARLY_CHILDLIKE = 13.0  # estimators err by several years; only clear cases are refused
 
 
+LEAST_LOOKS = 3
+LEAST_LIKENESS = 0.476  # cosine that one in 1,000 pairs of strangers reaches by our embedder (675,375 pairs of LFW)
+    0.45  # cosine; strangers' photos reach 0.476 once in a thousand pairs by our embedder, and most looks must
+)
 CONFIRMED = "confirmed by a look in the camera"  # in the note of a face whose keeper looked into it
 
 
@@ -126,7 +130,7 @@ def check_age(crop: Image, estimate: AgeEstimator | None, *, self_or_parent: boo
     return None
 
 
-def is_same_person(photo: Embedding, looks: list[Embedding], least_similarity: float) -> bool:
+def is_same_person(photo: Embedding, looks: Sequence[Embedding], least_similarity: float) -> bool:
     """Whether a live look in the camera confirms "self".
 
     A photo held before the camera passes as well: this catches carelessness, not fraud.
@@ -137,10 +141,33 @@ def is_same_person(photo: Embedding, looks: list[Embedding], least_similarity: f
         least_similarity: cosine at which the embedder takes two pictures for one person.
 
     Returns:
-        True if at least three looks were taken and most of them agree.
+        True if there are at least ``LEAST_LOOKS`` and most of them agree.
     """
     agreeing = sum(float(photo @ look) >= least_similarity for look in looks)
-    return len(looks) >= 3 and agreeing > len(looks) / 2
+    return len(looks) >= LEAST_LOOKS and agreeing > len(looks) / 2
+
+
+def confirmed(consent: Consent, photo: Embedding, looks: Sequence[Embedding]) -> Consent:
+    """The record with the word that a live look in the camera has confirmed it.
+
+    Args:
+        consent: on the ground of "self".
+        photo: see ``is_same_person``.
+        looks: see there.
+
+    Raises:
+        ConsentRefused: another ground, no clear look, or somebody else looked.
+    """
+    if consent.basis is not Basis.SELF:
+        raise ConsentRefused("a look in the camera confirms only your own face: --consent self")
+    if len(looks) < LEAST_LOOKS:
+        raise ConsentRefused("no face was seen clearly in the camera; sit in the light, face it, and try again")
+    if not is_same_person(photo, looks, LEAST_LIKENESS):
+        raise ConsentRefused(
+            "the face in the camera does not seem to be the one in the photo; take a newer photo, or add it without "
+            "the confirmation"
+        )
+    return replace(consent, note="; ".join(filter(None, (consent.note, CONFIRMED))))
 
 
 def record_lines(consent: Consent) -> list[tuple[str, str]]:
