@@ -22,7 +22,6 @@ pytestmark = [
     ),
 ]
 ICON_AT = {"trayer": (1268, 14), "xfce4-panel": (16, 16)}
-FACE_ROW = 0.245  # of the menu's height
 
 
 def frames(path, since=0.0):
@@ -61,11 +60,7 @@ def test_clicks_on_the_icon_and_in_the_menu_change_the_frames(session, host):
     until(toggled, "the first click on the icon")  # the host needs a moment to show it
     session.click(x, y)
     wait_for_grey(sent, colour_of("ana"))
-    session.click(x, y, button=3)
-    menu_x, menu_y, _, height = until(session.popups, "the menu")[0]
-    session.ask("xdotool", "mousemove", str(menu_x + 40), str(int(menu_y + height * FACE_ROW)))
-    until(lambda: len(session.popups()) == 2, "the submenu of faces")
-    face_x, face_y, width, height = session.popups()[0]
+    face_x, face_y, width, height = session.open_faces(session.open_menu(x, y))
     session.click(face_x + width // 2, face_y + height // 2)
     wait_for_grey(sent, colour_of("ben"))
     assert session.facewarp("quit")[0] == 0

@@ -22,13 +22,14 @@ from PySide6.QtTest import QTest
 from vcam.catalogue import find_models_folder
 from vcam.config import DesktopSettings, Language, RunSettings, Settings, Theme
 from vcam.daemon.assemble import assemble
+from vcam.daemon.state import Mood
 from vcam.desktop.panel.preview import PERIOD_MS
 from vcam.desktop.panel.window import PanelWindow
 from vcam.desktop.translate import translator
 from vcam.types import Shown
 
 PAGES = ("live", "faces", "camera", "speed", "tour", "about")
-FIRST_SWAP_MS, SETTLE_MS, CHECK_MS = 60_000, 1500, 8000
+LONGEST_MS, SETTLE_MS = 60_000, 1500
 
 
 def camera():
@@ -53,18 +54,18 @@ def photograph_panel(folder, theme, language):
                     window.tour.forward.click()
             if page == "about":
                 window.check.check()
-                QTest.qWait(CHECK_MS)
+                wait_for(window.check.start.isEnabled)
             QTest.qWait(SETTLE_MS * (4 if page == "speed" else 1))
             if page == "live":
-                wait_for_swap(daemon)
+                wait_for(lambda: daemon.state.mood is Mood.ON and daemon.runner.shown is Shown.SWAPPED)
             window.grab().save(str(folder / f"{page}-{theme}-{language}.png"))
         window.dispose()
 
 
-def wait_for_swap(daemon):
-    """Until a swapped picture is on the screen, or it takes too long."""
+def wait_for(condition):
+    """Until it is so and on the screen, or it takes too long."""
     waited_ms = 0
-    while daemon.runner.shown is not Shown.SWAPPED and waited_ms < FIRST_SWAP_MS:
+    while not condition() and waited_ms < LONGEST_MS:
         QTest.qWait(20)
         waited_ms += 20
     QTest.qWait(PERIOD_MS + 20)
@@ -77,10 +78,8 @@ def photograph_menu(folder):
         flags = ("--camera", camera(), "--output", "null", "--tray", "qt", "--language", "en")
         session.start(sys.executable, "-m", "vcam", *flags, cwd=ROOT)
         until(lambda: session.facewarp("status")[0] == 0, "the program")
-        until(lambda: (session.click(16, 16, 3), session.popups())[1], "the menu", 60)
-        x, y, _, height = session.popups()[0]
-        session.ask("xdotool", "mousemove", str(x + 40), str(int(y + height * 0.245)))
-        until(lambda: len(session.popups()) == 2, "the faces")
+        until(lambda: '"mood": "on"' in session.facewarp("status", "--json")[1], "a swap")
+        session.open_faces(session.open_menu(16, 16))
         session.screenshot(folder / "menu.png")
 
 

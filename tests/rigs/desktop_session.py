@@ -1,5 +1,7 @@
 """A small desktop for tests: X server, session bus, window manager, and a tray of either kind. Ends what it started."""
 
+import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -8,6 +10,7 @@ import time
 from pathlib import Path
 
 TOOLS = ("Xvfb", "openbox", "xdotool", "dbus-daemon", "xwininfo", "import")
+FACE_ROW = 0.2  # where the tray menu's row "Face" is, as a part of the menu's height
 WAIT_S = 40.0  # a busy machine is slow to start a desktop
 PANEL_XML = """<?xml version="1.0" encoding="UTF-8"?>
 <channel name="xfce4-panel" version="1.0">
@@ -157,6 +160,27 @@ class DesktopSession:
     def click(self, x, y, button=1):
         """A real click."""
         self.ask("xdotool", "mousemove", str(x), str(y), "click", str(button))
+
+    def open_menu(self, x, y):
+        """A right click there, another one if no menu came: (x, y, width, height) of the menu."""
+        give_up_at = time.monotonic() + WAIT_S
+        while time.monotonic() < give_up_at:
+            self.click(x, y, button=3)
+            with contextlib.suppress(AssertionError):
+                return until(self.popups, "the menu", 4.0)[0]
+        raise AssertionError("the menu does not open")
+
+    def open_faces(self, menu):
+        """The submenu of faces, beside an open menu: (x, y, width, height)."""
+        x, y, _, height = menu
+        steps = itertools.cycle((40, 44))  # a pointer that rests opens nothing
+
+        def opened():
+            self.ask("xdotool", "mousemove", str(x + next(steps)), str(int(y + height * FACE_ROW)))
+            time.sleep(0.3)
+            return len(found := self.popups()) == 2 and found
+
+        return until(opened, "the submenu of faces")[0]
 
     def screenshot(self, path):
         """The whole screen as a PNG."""

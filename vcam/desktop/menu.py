@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from vcam.config import Engine
 from vcam.daemon.state import Mood, State
@@ -91,10 +92,16 @@ def _faces(state: State) -> Menu:
 
 def _cameras(state: State, tr: Translate) -> Menu:
     chosen = state.camera
-    items = [Item(tr("First camera there is"), Action("camera", ""), checked=not chosen, radio=True)]
-    names = (*state.cameras, *((chosen,) if chosen and chosen not in state.cameras else ()))
-    items += [Item(name, Action("camera", name), checked=name == chosen, radio=True) for name in names]
-    return tuple(items)
+    names = dict.fromkeys(("", *state.cameras, chosen))
+    return tuple(
+        Item(camera_text(name, tr), Action("camera", name), checked=name == chosen, radio=True) for name in names
+    )
+
+
+def camera_text(name: str, tr: Translate) -> str:
+    """A camera as the user reads it; of a video file, its name without the folder."""
+    known = {"": tr("First camera there is"), "synthetic": tr("Drawn test picture")}
+    return known.get(name) or Path(name).name
 
 
 def _quality(state: State, tr: Translate) -> Menu:

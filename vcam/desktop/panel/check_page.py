@@ -50,12 +50,17 @@ class CheckPage(QWidget):
     def check(self) -> None:
         """Look at everything, beside the window."""
         self.start.setEnabled(False)
+        self.start.setText(self._tr("Checking…"))
         hotkeys = self._daemon.settings.hotkeys
-        self._background.run(lambda: [*examine(), *examine_desktop(hotkeys)], self.show_findings)
+        self._background.run(lambda: [*examine(), *examine_desktop(hotkeys)], self.show_findings, self._ready)
+
+    def _ready(self) -> None:
+        self.start.setEnabled(True)
+        self.start.setText(self._tr("Check this computer"))
 
     def show_findings(self, findings: list[Finding]) -> None:
         """Faults first."""
-        self.start.setEnabled(True)
+        self._ready()
         grid = QGridLayout()
         grid.setColumnStretch(2, 1)
         grid.setHorizontalSpacing(16)
@@ -67,6 +72,6 @@ class CheckPage(QWidget):
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             grid.addWidget(label(words[finding.health], "heading"), row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(label(finding.name), row, 1, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(text, row, 2)
+            grid.addWidget(text, row, 2, Qt.AlignmentFlag.AlignTop)
         self._area.setWidget(card(grid))
         self._area.show()

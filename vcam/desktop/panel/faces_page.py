@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from vcam.pipeline.enrol import SeveralFaces
 
 EXPORT_ENDING = ".facewarp"
+Buttons = Sequence[tuple[str, Callable[[], None]]]
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
@@ -51,26 +53,21 @@ class FacesPage(QWidget):
         self.faces.setSpacing(6)
         self._hint = tr("Drop photos here, or paste one. Several photos of one person make a better likeness.")
         self.note = label(self._hint, "faint")
-        row = QHBoxLayout()
-        for text, pressed in (
-            (tr("Add photos"), self._choose_files),
-            (tr("Take a photo"), self._take_photo),
-            (tr("Paste"), self.paste),
-            (tr("Rename"), self._rename),
-            (tr("Remove"), self._remove),
-            (tr("Record"), self._show_record),
-        ):
-            row.addWidget(button(text, pressed))
-        row.addStretch(1)
-        for text, pressed in ((tr("Export"), self._export), (tr("Import"), self._import)):
-            row.addWidget(button(text, pressed))
+        adding = _row(
+            ((tr("Add photos"), self._choose_files), (tr("Take a photo"), self._take_photo), (tr("Paste"), self.paste)),
+            ((tr("Import"), self._import), (tr("Export"), self._export)),
+        )
+        changing = _row(
+            ((tr("Rename"), self._rename), (tr("Remove"), self._remove), (tr("Record"), self._show_record)), ()
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(14)
         column.addWidget(label(tr("Faces"), "title"))
+        column.addLayout(adding)
         column.addWidget(self.note)
         column.addWidget(self.faces, 1)
-        column.addLayout(row)
+        column.addLayout(changing)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self, self.paste)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.faces, self._remove)
 
@@ -239,6 +236,17 @@ class FacesPage(QWidget):
             self._daemon.reload_faces()
 
         self._background.run(work, done)
+
+
+def _row(left: Buttons, right: Buttons) -> QHBoxLayout:
+    """Buttons at both ends of a line; (text, what pressing does) each."""
+    row = QHBoxLayout()
+    for text, pressed in left:
+        row.addWidget(button(text, pressed))
+    row.addStretch(1)
+    for text, pressed in right:
+        row.addWidget(button(text, pressed))
+    return row
 
 
 def _photos_in(data: QMimeData) -> list[Path]:

@@ -9,7 +9,8 @@ from vcam.config import Engine
 from vcam.daemon.daemon import Daemon
 from vcam.daemon.state import State
 from vcam.desktop.autostart import is_autostarted, set_autostart
-from vcam.desktop.panel.widgets import Choice, DropDown, button, card, label
+from vcam.desktop.menu import camera_text
+from vcam.desktop.panel.widgets import Choice, DropDown, button, card, label, scrolled
 from vcam.desktop.translate import Translate
 from vcam.types import BadgeMode, Safe
 
@@ -38,9 +39,8 @@ class CameraChoice(DropDown):
         if names != self._shown:
             self._shown = names
             self.clear()
-            texts = {"": self._tr("First camera there is"), "synthetic": self._tr("Drawn test picture")}
             for name in names:
-                self.addItem(texts.get(name, name), name)
+                self.addItem(camera_text(name, self._tr), name)
         self.setCurrentIndex(names.index(state.camera))
 
 
@@ -72,7 +72,11 @@ class SettingsPage(QWidget):
             lambda value: daemon.choose_safe(Safe(value)),
         )
         self.more = self._more()
-        column = QVBoxLayout(self)
+        contents = QWidget()
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(scrolled(contents))
+        column = QVBoxLayout(contents)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(14)
         column.setAlignment(Qt.AlignmentFlag.AlignTop)

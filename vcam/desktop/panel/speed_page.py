@@ -72,6 +72,19 @@ class Graph(QWidget):
         painter.end()
 
 
+def step_names(tr: Translate) -> dict[str, str]:
+    """The pipeline's stages as the user reads them."""
+    return {
+        "track": tr("Find the face"),
+        "crop": tr("Cut it out"),
+        "regions": tr("Find what is before it"),
+        "swap": tr("Make the other face"),
+        "blend": tr("Put it back"),
+        "badge": tr("Label on the picture"),
+        "mark": tr("Invisible mark"),
+    }
+
+
 class SpeedPage(QWidget):
     """See the module.
 
@@ -83,7 +96,7 @@ class SpeedPage(QWidget):
 
     def __init__(self, daemon: Daemon, theme: Colours, tr: Translate) -> None:
         super().__init__()
-        self._daemon, self._tr = daemon, tr
+        self._daemon, self._tr, self._steps = daemon, tr, step_names(tr)
         self._timer = QTimer(self)
         self._timer.setInterval(PERIOD_MS)
         self._timer.timeout.connect(self.look)
@@ -130,9 +143,10 @@ class SpeedPage(QWidget):
             if name not in self._rows:
                 row = len(self._rows)
                 bar = QProgressBar(maximum=FULL_BAR_MS * 10, textVisible=False)
-                bar.setAccessibleName(name)
+                step = QLabel(self._steps.get(name, name))
+                bar.setAccessibleName(step.text())
                 self._rows[name] = (label(""), bar)
-                self._grid.addWidget(label(name), row, 0)
+                self._grid.addWidget(step, row, 0)
                 self._grid.addWidget(self._rows[name][0], row, 1)
                 self._grid.addWidget(bar, row, 2)
             shown, bar = self._rows[name]

@@ -61,9 +61,10 @@ def style_sheet(c: Colours) -> str:
     QPushButton:focus {{ border: 2px solid {c.accent}; padding: 7px 15px; }}
     QPushButton:checked, QPushButton#primary {{ background: {c.accent}; color: {c.on_accent};
                                                border-color: {c.accent}; }}
-    QPushButton:disabled {{ color: {c.faint}; }}
+    QPushButton:disabled, QPushButton#primary:disabled {{ background: {c.card}; color: {c.faint};
+                                                         border-color: {c.line}; }}
     QFrame#card QPushButton {{ background: {c.page}; }}
-    QFrame#card QPushButton:checked, QFrame#card QPushButton#primary {{ background: {c.accent}; }}
+    QFrame#card QPushButton:checked, QFrame#card QPushButton#primary:enabled {{ background: {c.accent}; }}
     QComboBox, QSpinBox, QLineEdit {{ background: {c.page}; border: 1px solid {c.line}; border-radius: 8px;
                                       padding: 6px 10px; min-height: 20px; }}
     QFrame#card QComboBox, QFrame#card QSpinBox {{ background: {c.page}; }}
