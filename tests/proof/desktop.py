@@ -5,7 +5,9 @@ Rows with ms hold for this machine under its load; the display is Xvfb, the tray
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,11 +26,17 @@ from desktop_fakes import RAW_GREY, Bench, colour_of
 from proof.pytest_rows import rows_of_tests
 from vcam.catalogue import find_models_folder
 from vcam.config import RunSettings, Settings
+from vcam.daemon.assemble import real_devices
 from vcam.daemon.channel import ask
+from vcam.daemon.daemon import Daemon
+from vcam.daemon.library import Library
 from vcam.daemon.protocol import Request
+from vcam.daemon.state import Mood
 from vcam.proof import Row
+from vcam.types import Image, VideoMode
 
 PRESSES = 100
+SWITCHES, SWITCH_S = 40, 0.5
 IDLE_S, LOOKED_S = 13.0, 10.0  # until the webcam is released; for which the processor is looked at
 
 
@@ -36,11 +44,13 @@ def rows() -> Iterator[Row]:
     """Every row, the quick ones first."""
     yield from rows_of_tests("tests/daemon", "tests/desktop", "tests/test_settings_file.py", "-m", "not device")
     yield from rows_of_tests("tests/cli/test_desktop_commands.py", "tests/cli/test_shell.py")
+    yield switch_row()
     missing = missing_tools("trayer", "xfce4-panel", "gdbus", "xterm")
     if missing:
         yield Row("real trays, keys and windows", f"not installed: {', '.join(missing)}", "installed", False)
         return
     yield preview_row()
+    yield pictures_row()
     yield from rows_of_tests("tests/desktop/test_tray_device.py")
     for measured in (hotkey_rows, program_rows):
         with tempfile.TemporaryDirectory() as folder, DesktopSession(Path(folder)) as session:
@@ -134,12 +144,85 @@ def program_rows(session: DesktopSession) -> Iterator[Row]:
     yield Row("quit", f"exit codes {code} and {ended}", "0 and 0", (code, ended) == (0, 0))
 
 
+class FreshOutput:
+    """Notes at each tick whether the picture is a new one."""
+
+    def __init__(self, mode: VideoMode) -> None:
+        self.name, self.mode = "noted", mode
+        self.ticks: list[tuple[float, bool]] = []
+        self._last: Image | None = None
+
+    def send(self, image: Image) -> None:
+        """See ``vcam.types.Output``."""
+        self.ticks.append((time.monotonic(), image is not self._last))
+        self._last = image
+
+    def watched(self) -> bool:
+        """Always."""
+        return True
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def most_repeated(ticks: list[tuple[float, bool]], moments: list[float]) -> int:
+    """The most ticks in a row that brought no new picture, within half a second after one of the moments."""
+    worst = 0
+    for moment in moments:
+        run = 0
+        for at, fresh in ticks:
+            if moment <= at <= moment + SWITCH_S:
+                run = 0 if fresh else run + 1
+                worst = max(worst, run)
+    return worst
+
+
+def switch_row() -> Row:
+    """Real networks, 720p: ticks of the device without a new picture after each of many switches, and without any."""
+    mode = VideoMode(1280, 720, 30.0)
+    outputs: list[FreshOutput] = []
+
+    def open_output(_kind: str, mode: VideoMode) -> FreshOutput:
+        outputs.append(FreshOutput(mode))
+        return outputs[-1]
+
+    clip = find_models_folder() / "actor.mp4"
+    settings = Settings(run=RunSettings(camera=str(clip) if clip.is_file() else "synthetic", mode=mode))
+    with tempfile.TemporaryDirectory() as folder:
+        faces = Library(folder=Path(folder) / "faces", read=False)
+        devices = dataclasses.replace(real_devices(), open_output=open_output)
+        with Daemon(settings, faces, devices, lambda changes: None) as daemon:
+            _seconds_until(lambda: daemon.state.mood is Mood.ON, time.monotonic())
+            moments: dict[bool, list[float]] = {False: [], True: []}
+            for number in range(2 * SWITCHES):
+                moments[number >= SWITCHES].append(time.monotonic())
+                if number >= SWITCHES:
+                    daemon.step_face(1)
+                time.sleep(SWITCH_S)
+            raw = daemon.runner.report("", "")["frames_raw"]
+    without, after = (most_repeated(outputs[0].ticks, moments[switched]) for switched in (False, True))
+    return Row(
+        f"{SWITCHES} switches of the face: most ticks without a new picture",
+        f"{after}, without a switch {without}; raw {raw}",
+        "<= 1, or no more than without a switch; raw 0",
+        after <= max(1, without) and raw == 0,
+    )
+
+
+def pictures_row() -> Row:
+    """The command that photographs the menu and every page of the panel."""
+    rig = Path(__file__).resolve().parents[1] / "rigs" / "desktop_pictures.py"
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, str(rig), folder], capture_output=True, check=False)
+        made = len(list(Path(folder).glob("*.png")))
+    return Row("pictures of the tray menu and of every page, light and dark", str(made), "13", made == 13)
+
+
 def preview_row() -> Row:
     """What the open panel's preview costs, as the difference to the hidden window."""
     from PySide6.QtTest import QTest
 
     from vcam.desktop.panel.window import PanelWindow
-    from vcam.types import VideoMode
 
     bench = Bench(Settings(run=RunSettings(mode=VideoMode(1280, 720, 30.0), camera="Front camera")))
     process = psutil.Process()
