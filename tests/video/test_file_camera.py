@@ -1,5 +1,3 @@
-import threading
-
 import pytest
 
 from clips import read_number, write_clip
@@ -82,19 +80,10 @@ def test_unpaced_gives_every_picture_without_waiting(clip, clock):
     assert camera.mode.fps == 0
 
 
-def test_closing_ends_a_waiting_read_at_once(tmp_path):
+def test_closing_ends_a_waiting_read_at_once(tmp_path, close_while_reading):
     camera = FileCamera(write_clip(tmp_path / "slow.mkv", count=2, stamps_ms=[0, 9000]), loop=False)
     camera.read()
-    ended = threading.Event()
-
-    def read():
-        with pytest.raises(CameraLost, match="closed"):
-            camera.read()
-        ended.set()
-
-    threading.Thread(target=read).start()
-    camera.close()
-    assert ended.wait(5)
+    close_while_reading(camera)
     camera.close()
     with pytest.raises(CameraLost, match="closed"):
         camera.read()

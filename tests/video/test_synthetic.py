@@ -1,5 +1,3 @@
-import threading
-
 import numpy as np
 import pytest
 
@@ -72,16 +70,7 @@ def test_size_changes_in_mid_stream(clock):
     assert [camera.read().image.shape[:2] for _ in range(4)] == [(48, 64), (24, 32), (24, 32), (60, 80)]
 
 
-def test_closing_ends_a_hanging_read_at_once():
+def test_closing_ends_a_hanging_read_at_once(close_while_reading):
     camera = SyntheticCamera(SMALL, paced=False, faults=Faults(hang_at={0: 60.0}))
-    ended = threading.Event()
-
-    def read():
-        with pytest.raises(CameraLost, match="closed"):
-            camera.read()
-        ended.set()
-
-    threading.Thread(target=read).start()
-    camera.close()
-    assert ended.wait(5)
+    close_while_reading(camera)
     camera.close()

@@ -76,19 +76,10 @@ def test_failing_device_is_lost_and_released():
     assert capture.released.wait(5)
 
 
-def test_closing_ends_a_waiting_read_at_once():
+def test_closing_ends_a_waiting_read_at_once(close_while_reading):
     capture = FakeCapture()
     camera = OpenCvCamera("C920", capture, None)
-    ended = threading.Event()
-
-    def read():
-        with pytest.raises(CameraLost, match="closed"):
-            camera.read()
-        ended.set()
-
-    threading.Thread(target=read).start()
-    camera.close()
-    assert ended.wait(1)
+    close_while_reading(camera)
     capture.turn.release()
     assert capture.released.wait(5)
     camera.close()
