@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import vcam
 from vcam.cli import (
+    autostart,
     bench,
     cameras,
     daemon,
@@ -39,7 +40,7 @@ M_MMAP_THRESHOLD = -3  # from malloc.h
 BIG_BLOCK_BYTES = 1 << 20
 
 # Each module has add_parser(subparsers), which sets the function that runs the command as default "run".
-COMMANDS = (remote, faces, run, swap, demo, cameras, outputs, doctor, verify, bench, train, export, evaluate)
+COMMANDS = (remote, faces, run, swap, demo, cameras, outputs, autostart, doctor, verify, bench, train, export, evaluate)
 
 
 def map_big_blocks() -> None:

@@ -1,10 +1,14 @@
-"""Start with the session: a file in the place where this system looks for such programs."""
+"""Start with the session: a file in the place where this system looks for such programs.
+
+On a Linux machine without a desktop nobody reads that place; there a systemd user unit starts ``facewarp --headless``.
+Only one of the two is ever there, since the second program would only hand its command to the first.
+"""
 
 from __future__ import annotations
 
 import os
 import plistlib
-import shlex
+import re
 import shutil
 import subprocess
 import sys
@@ -26,42 +30,111 @@ def command_line() -> list[str]:
 
 def autostart_file(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path | None:
     """The file that makes the program start; None on Windows, where it is a registry value."""
-    home = Path(environment.get("HOME", "~")).expanduser()
     if platform == "win32":
         return None
     if platform == "darwin":
-        return home / "Library" / "LaunchAgents" / f"org.{NAME}.plist"
-    configuration = environment.get("XDG_CONFIG_HOME")
-    return (Path(configuration) if configuration else home / ".config") / "autostart" / f"{NAME}.desktop"
+        return _home(environment) / "Library" / "LaunchAgents" / f"org.{NAME}.plist"
+    return _configuration(environment) / "autostart" / f"{NAME}.desktop"
+
+
+def unit_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """The systemd user unit."""
+    return _configuration(environment) / "systemd" / "user" / f"{NAME}.service"
+
+
+def unit_link(unit: Path) -> Path:
+    """What ``systemctl --user enable`` makes: the unit starts when the user's session does."""
+    return unit.parent / "default.target.wants" / unit.name
 
 
 def autostart_text(command: list[str], platform: str = sys.platform) -> str:
-    """What stands in that file."""
+    """What stands in the file, or in the registry."""
+    if platform == "win32":
+        return subprocess.list2cmdline(command)
     if platform == "darwin":
         return plistlib.dumps({"Label": f"org.{NAME}", "ProgramArguments": command, "RunAtLoad": True}).decode()
+    # backslashes are doubled once more: the file's own escapes are undone before the command's
+    line = " ".join(_quoted(part, r"\$") for part in command).replace("\\", "\\\\")
     return (
         "[Desktop Entry]\nType=Application\nName=FaceWarp Cam\n"
-        f"Exec={shlex.join(command)}\nIcon={NAME}\nTerminal=false\nX-GNOME-Autostart-enabled=true\n"
+        f"Exec={line}\nIcon={NAME}\nTerminal=false\nX-GNOME-Autostart-enabled=true\n"
     )
 
 
+def unit_text(command: list[str]) -> str:
+    """What stands in the systemd user unit."""
+    line = " ".join(_quoted(part, "$$") for part in [*command, "--headless"])
+    return (
+        f"[Unit]\nDescription=FaceWarp Cam\n\n[Service]\nExecStart={line}\nRestart=on-failure\n\n"
+        "[Install]\nWantedBy=default.target\n"
+    )
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("HOME", "~")).expanduser()
+
+
+def _configuration(environment: Mapping[str, str]) -> Path:
+    given = environment.get("XDG_CONFIG_HOME")
+    return Path(given) if given else _home(environment) / ".config"
+
+
+def _quoted(part: str, dollar: str) -> str:
+    """A word of a command as desktop files and units write it: in double quotes, where it needs any."""
+    if re.fullmatch(r"[\w@+=:,./-]+", part):
+        return part
+    escaped = re.sub(r'([\\"`])', r"\\\1", part).replace("%", "%%").replace("$", dollar)
+    return f'"{escaped}"'
+
+
 def is_autostarted() -> bool:
-    """Whether the program starts with the session."""
+    """Whether the program starts with the session, or by systemd without one."""
     file = autostart_file()
-    return _registry_value() is not None if file is None else file.is_file()
+    if file is None:
+        return _registry_value() is not None
+    return file.is_file() or is_unit_enabled()
+
+
+def is_unit_enabled(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether systemd starts the program."""
+    return sys.platform == "linux" and unit_link(unit_file(environment)).is_symlink()
+
+
+def set_unit(wanted: bool, environment: Mapping[str, str] = os.environ) -> None:
+    """Have systemd start the program without a desktop, or no longer; it holds from the next session on.
+
+    Raises:
+        BadInput: this is not Linux, or the place cannot be written.
+    """
+    if sys.platform != "linux":
+        raise BadInput("only Linux has systemd; without --headless the program starts with the session")
+    unit = unit_file(environment)
+    link = unit_link(unit)
+    try:
+        link.unlink(missing_ok=True)
+        if wanted:
+            write_atomically(unit, unit_text(command_line()))
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(unit)
+        else:
+            unit.unlink(missing_ok=True)
+    except OSError as error:
+        raise BadInput(f"the systemd unit cannot be changed: {unit}: {error.strerror}") from error
 
 
 def set_autostart(wanted: bool | None = None) -> None:
-    """Start with the session, or no longer; None is the other way round.
+    """Start with the session, or no longer; None is the other way round. A systemd unit goes away in both cases.
 
     Raises:
         BadInput: the place cannot be written.
     """
     wanted = not is_autostarted() if wanted is None else wanted
+    if is_unit_enabled():
+        set_unit(False)
     file = autostart_file()
     try:
         if file is None:
-            _set_registry_value(subprocess.list2cmdline(command_line()) if wanted else None)
+            _set_registry_value(autostart_text(command_line()) if wanted else None)
         elif wanted:
             write_atomically(file, autostart_text(command_line()))
         else:

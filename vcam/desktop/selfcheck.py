@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from vcam.config import HotkeySettings, TrayBackend
-from vcam.desktop.autostart import is_autostarted
+from vcam.desktop.autostart import is_autostarted, is_unit_enabled
 from vcam.desktop.hotkey import Route, advice, choose_routes
 from vcam.desktop.tray import backend_order, choose_backend, has_qt
 from vcam.doctor import Finding, Health
@@ -25,7 +25,8 @@ def examine_desktop(hotkeys: HotkeySettings, environment: Mapping[str, str] = os
     if sys.platform == "linux":
         yield _check_tray_host()
     yield from _check_hotkeys(hotkeys, environment)
-    yield Finding("autostart", Health.OK, "on" if is_autostarted() else "off")
+    how = "by systemd, without a desktop" if is_unit_enabled() else "on" if is_autostarted() else "off"
+    yield Finding("autostart", Health.OK, how)
 
 
 def _check_panel() -> Finding:
