@@ -178,7 +178,7 @@ def test_a_removed_face_is_no_longer_worn():
         bench.output.wait_for(colour_of("ana"))
         del bench.faces.sources["ana"]
         ask(bench, "reload")
-        assert bench.daemon.state.face == "ben"
+        wait_for_state(bench.daemon, lambda state: state.face == "ben")
         bench.output.wait_for(colour_of("ben"))
 
 

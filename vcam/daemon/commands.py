@@ -20,7 +20,7 @@ DEEDS: dict[str, Callable[[Daemon, str], None]] = {
     "status": lambda _daemon, _: None,
     "camera": lambda daemon, name: daemon.use_camera(name),
     "pause": lambda daemon, _: daemon.toggle_pause(),
-    "reload": lambda daemon, _: daemon.reload_faces(),
+    "reload": lambda daemon, _: daemon.reload_faces_soon(),
     "panel": lambda daemon, _: daemon.open_panel(),
     "quit": lambda daemon, _: daemon.quit(),
 }

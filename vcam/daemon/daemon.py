@@ -176,6 +176,9 @@ class Daemon:
             BadInput: it has not yet been read for the first time.
         """
         self._await_faces()
+        self._read_again()
+
+    def _read_again(self) -> None:
         self.faces.reload()
         ids = [face.id for face in self.faces.list()]
         if self._source is not None and self._source.id not in ids:
@@ -183,6 +186,18 @@ class Daemon:
                 self._source = self.faces.source(ids[0]) if ids else None
                 self.runner.control = replace(self.runner.control, source=self._source)
         self.publish()
+
+    def reload_faces_soon(self) -> None:
+        """The same in a thread of its own: the first opening of a gallery takes a second, or asks for a key.
+
+        Until it is done, what needs the faces waits.
+
+        Raises:
+            BadInput: see ``reload_faces``.
+        """
+        self._await_faces()
+        self._faces_read.clear()
+        threading.Thread(target=self._reload_faces, name="faces", daemon=True).start()
 
     def use_camera(self, wanted: str) -> None:
         """Take another camera; it is opened behind the scenes.
@@ -297,6 +312,17 @@ class Daemon:
                 self._source = source
                 self.runner.control = replace(self.runner.control, source=source)
         self._faces_read.set()
+        self.publish()
+
+    def _reload_faces(self) -> None:
+        try:
+            self._read_again()
+        except VcamError as error:
+            self._notice = str(error)
+        except Exception:
+            log.exception("the faces could not be read")
+        finally:
+            self._faces_read.set()
         self.publish()
 
     def _await_faces(self) -> None:
