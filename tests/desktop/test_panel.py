@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from desktop_fakes import CAMERAS, MODE, RAW_GREY, WAIT_S, Bench, FewFaces, colour_of, wait_for_state
 from vcam.config import DesktopSettings, Engine, Language, RunSettings, Settings, Theme
+from vcam.desktop.panel.camera_dialog import CameraDialog
 from vcam.desktop.panel.consent_dialog import Answer, ConsentDialog
 from vcam.desktop.panel.preview import View, compose
 from vcam.desktop.panel.style import DARK, LIGHT, colours, style_sheet
@@ -164,6 +165,27 @@ def test_a_photo_that_cannot_be_used_is_told(bench, window, tmp_path):
     wait(lambda: "empty.png is empty" in window.message.text())
     assert "Drop photos" in window.faces.note.text()
     assert window.message.isVisible()
+
+
+def test_a_photo_is_taken_with_the_camera_that_rests(bench, window, monkeypatch):
+    taken = []
+    window.open_page(1)  # where no preview keeps the camera awake
+
+    def take(dialog):  # exec would wait for a person
+        assert not dialog.take.isEnabled()
+        dialog.show()
+        wait(dialog.take.isEnabled)
+        click(dialog.take)
+        return dialog.result()
+
+    monkeypatch.setattr(CameraDialog, "exec", take)
+    monkeypatch.setattr(window.faces, "_ask_and_add", lambda photos, name, temporary: taken.extend((photos, temporary)))
+    click(next(b for b in window.faces.findChildren(QAbstractButton) if b.text() == "Take a photo"))
+    (photo,), temporary = taken
+    assert temporary
+    assert QImage(str(photo)).pixelColor(3, 3).red() == RAW_GREY
+    photo.unlink()
+    assert bench.daemon.runner.preview is None
 
 
 def test_of_several_faces_one_is_chosen(bench, window, tmp_path, monkeypatch):

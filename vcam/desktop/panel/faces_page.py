@@ -17,8 +17,10 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QLineEdit,
 from vcam.daemon.daemon import Daemon
 from vcam.daemon.state import State
 from vcam.desktop.panel.background import Background
+from vcam.desktop.panel.camera_dialog import CameraDialog
 from vcam.desktop.panel.consent_dialog import Answer, ConsentDialog
 from vcam.desktop.panel.live_page import FaceStrip
+from vcam.desktop.panel.preview import PreviewFeed
 from vcam.desktop.panel.which_dialog import WhichDialog
 from vcam.desktop.panel.widgets import button, label
 from vcam.desktop.translate import Translate
@@ -39,13 +41,14 @@ class FacesPage(QWidget):
 
     Args:
         daemon: running.
+        feed: of the panel.
         background: for enrolling.
         tr: texts in the user's language.
     """
 
-    def __init__(self, daemon: Daemon, background: Background, tr: Translate) -> None:
+    def __init__(self, daemon: Daemon, feed: PreviewFeed, background: Background, tr: Translate) -> None:
         super().__init__()
-        self._daemon, self._background, self._tr = daemon, background, tr
+        self._daemon, self._feed, self._background, self._tr = daemon, feed, background, tr
         self.setAcceptDrops(True)
         self.faces = FaceStrip(daemon, tr("Faces"))
         self.faces.setWrapping(True)
@@ -164,11 +167,14 @@ class FacesPage(QWidget):
             self._ask_and_add([Path(name) for name in names], Path(names[0]).stem)
 
     def _take_photo(self) -> None:
-        before = self._daemon.runner.live_picture
-        if before is None:
-            raise BadInput(self._tr("The camera gives no picture now; open the first page and try again."))
+        dialog = CameraDialog(self, self._feed, self._tr)
+        dialog.exec()
+        picture = dialog.picture
+        dialog.deleteLater()
+        if picture is None:
+            return
         path = _temporary_png()
-        cv2.imwrite(str(path), before)
+        cv2.imwrite(str(path), picture)
         self._ask_and_add([path], self._tr("Me"), temporary=True)
 
     def _rename(self) -> None:

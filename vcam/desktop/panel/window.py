@@ -67,7 +67,7 @@ class PanelWindow(QWidget):
         feed, background = PreviewFeed(daemon), Background(self.tell, tr)
         self._feed, self._background = feed, background
         self.live = LivePage(daemon, feed, tr)
-        self.faces = FacesPage(daemon, background, tr)
+        self.faces = FacesPage(daemon, feed, background, tr)
         self.settings = SettingsPage(daemon, tr)
         self.speed = SpeedPage(daemon, theme, tr)
         self.check = CheckPage(daemon, background, tr)
