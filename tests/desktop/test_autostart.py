@@ -17,6 +17,8 @@ from vcam.desktop.autostart import (
     unit_link,
     unit_text,
 )
+from vcam.desktop.selfcheck import _check_autostart
+from vcam.doctor import Health
 
 HOME = {"HOME": "/home/ana"}
 ODD = ["/opt/My Tools/100%/face$warp", "-m", 'v"cam']
@@ -84,6 +86,21 @@ def test_one_way_takes_the_place_of_the_other(tmp_path, monkeypatch, capsys):
     assert main(["autostart", "off"]) == 0
     assert not is_autostarted()
     assert list(tmp_path.rglob("*.service")) == []
+
+
+@on_linux
+@pytest.mark.parametrize("more", [(), ("--headless",)])
+def test_the_self_check_mends_an_autostart_of_another_program(tmp_path, monkeypatch, more):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert main(["autostart", "on", *more]) == 0
+    assert _check_autostart().health is Health.OK
+    file = unit_file() if more else autostart_file()
+    file.write_text(file.read_text().replace("facewarp", "/gone/facewarp"))
+    finding = _check_autostart()
+    assert (finding.health, finding.repair) == (Health.FAULT, " ".join(("facewarp autostart on", *more)))
+    finding.fix()
+    assert _check_autostart().health is Health.OK
+    assert is_unit_enabled() is bool(more)
 
 
 @on_linux

@@ -100,6 +100,23 @@ def is_unit_enabled(environment: Mapping[str, str] = os.environ) -> bool:
     return sys.platform == "linux" and unit_link(unit_file(environment)).is_symlink()
 
 
+def is_stale() -> bool:
+    """Whether the program starts with the session, but by another command than the one that is right now."""
+    if is_unit_enabled():
+        return _differs(unit_file(), unit_text(command_line()))
+    file = autostart_file()
+    if file is None:
+        return _registry_value() not in (None, autostart_text(command_line()))
+    return file.is_file() and _differs(file, autostart_text(command_line()))
+
+
+def _differs(file: Path, text: str) -> bool:
+    try:
+        return file.read_text(encoding="utf-8") != text
+    except OSError:
+        return True  # a link to nowhere
+
+
 def set_unit(wanted: bool, environment: Mapping[str, str] = os.environ) -> None:
     """Have systemd start the program without a desktop, or no longer; it holds from the next session on.
 

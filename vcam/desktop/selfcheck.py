@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from vcam.config import HotkeySettings, TrayBackend
-from vcam.desktop.autostart import is_autostarted, is_unit_enabled
+from vcam.desktop.autostart import is_autostarted, is_stale, is_unit_enabled, set_autostart, set_unit
 from vcam.desktop.hotkey import Route, advice, choose_routes
 from vcam.desktop.tray import backend_order, choose_backend, has_qt
 from vcam.doctor import Finding, Health
@@ -25,8 +25,7 @@ def examine_desktop(hotkeys: HotkeySettings, environment: Mapping[str, str] = os
     if sys.platform == "linux":
         yield _check_tray_host()
     yield from _check_hotkeys(hotkeys, environment)
-    how = "by systemd, without a desktop" if is_unit_enabled() else "on" if is_autostarted() else "off"
-    yield Finding("autostart", Health.OK, how)
+    yield _check_autostart()
 
 
 def _check_panel() -> Finding:
@@ -60,6 +59,22 @@ def _check_hotkeys(hotkeys: HotkeySettings, environment: Mapping[str, str]) -> I
         yield Finding("keys", Health.NOTE, "this desktop gives no program a key of its own", line)
     else:
         yield Finding("keys", Health.OK, f"{hotkeys.toggle} by {routes[0]}")
+
+
+def _check_autostart() -> Finding:
+    if not is_autostarted():
+        return Finding("autostart", Health.OK, "off")
+    if is_stale():
+        text = "on, but what it starts is no longer this program"
+        headless = is_unit_enabled()
+        return Finding(
+            "autostart",
+            Health.FAULT,
+            text,
+            "facewarp autostart on" + (" --headless" if headless else ""),
+            lambda: set_unit(True) if headless else set_autostart(True),
+        )
+    return Finding("autostart", Health.OK, "by systemd, without a desktop" if is_unit_enabled() else "on")
 
 
 def _has_xembed() -> bool:
