@@ -3,11 +3,12 @@
 #   make test   set up and run the tests (in CI: the slow ones and those on real devices too)
 #   make check  format, lint, types, layers and tests: what CI asks for
 #   make bench  speed of this machine, as ratios;  make proof-camera ...  our claims, checked
+#   make mark-table  what the invisible mark outlives, measured: vcam/safeguards/MARK.md
 PYTHON ?= python3
 BIN := .venv/bin
 MARKS := $(if $(CI),,-m "not slow and not device")
 
-.PHONY: demo test check style bench lock clean proof-camera proof-desktop proof-networks proof-safeguards
+.PHONY: demo test check style bench lock clean mark-table proof-camera proof-desktop proof-networks proof-safeguards
 
 demo: .venv/run-ready
 	$(BIN)/facewarp demo --out demo-out
@@ -28,6 +29,9 @@ bench: .venv/run-ready
 
 proof-camera proof-desktop proof-networks proof-safeguards: .venv/dev-ready
 	$(BIN)/python -m vcam.proof $(@:proof-%=%)
+
+mark-table: .venv/dev-ready
+	$(BIN)/python -m tests.proof.mark_table
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
