@@ -95,7 +95,7 @@ def test_the_self_check_mends_an_autostart_of_another_program(tmp_path, monkeypa
     assert main(["autostart", "on", *more]) == 0
     assert _check_autostart().health is Health.OK
     file = unit_file() if more else autostart_file()
-    file.write_text(file.read_text().replace("facewarp", "/gone/facewarp"))
+    file.write_text(file.read_text().replace("=/", "=/gone/"))
     finding = _check_autostart()
     assert (finding.health, finding.repair) == (Health.FAULT, " ".join(("facewarp autostart on", *more)))
     finding.fix()
