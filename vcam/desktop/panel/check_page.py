@@ -30,6 +30,7 @@ class CheckPage(QWidget):
         self.start = button(tr("Check this computer"), self.check, primary=True)
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QScrollArea.Shape.NoFrame)  # the card inside has one
         self._area.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)

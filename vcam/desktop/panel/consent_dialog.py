@@ -38,6 +38,7 @@ class ConsentDialog(QDialog):
     def __init__(self, parent: QWidget, name: str, tr: Translate) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Whose face is this?"))
+        self.setMinimumWidth(440)
         self.name = QLineEdit(name)
         self.name.setAccessibleName(tr("Name"))
         self.note = QLineEdit()

@@ -65,6 +65,8 @@ def style_sheet(c: Colours) -> str:
                                                          border-color: {c.line}; }}
     QFrame#card QPushButton {{ background: {c.page}; }}
     QFrame#card QPushButton:checked, QFrame#card QPushButton#primary:enabled {{ background: {c.accent}; }}
+    QToolButton {{ background: {c.card}; border: 2px solid {c.line}; border-radius: 8px; padding: 4px; }}
+    QToolButton:hover, QToolButton:focus {{ border-color: {c.accent}; }}
     QComboBox, QSpinBox, QLineEdit {{ background: {c.page}; border: 1px solid {c.line}; border-radius: 8px;
                                       padding: 6px 10px; min-height: 20px; }}
     QFrame#card QComboBox, QFrame#card QSpinBox {{ background: {c.page}; }}
