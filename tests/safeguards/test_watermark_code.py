@@ -3,6 +3,7 @@ import pytest
 
 from vcam.safeguards import watermark_code as code
 from vcam.safeguards.watermark_code import Kind, Payload
+from vcam.safeguards.watermark_reader import soft_bits
 
 
 def soft(bits):
@@ -39,7 +40,22 @@ def test_one_code_bit_in_six_may_be_wrong():
 
 def test_noise_gives_no_payload():
     random = np.random.default_rng(1)
-    assert all(code.payload_from(random.normal(size=code.CODE_BITS)) is None for _ in range(300))
+    assert all(code.payload_from(random.normal(size=code.CODE_BITS)) is None for _ in range(30))
+
+
+def test_where_the_mark_was_wiped_out_the_data_count_little():
+    random, pattern = np.random.default_rng(2), code.layout()
+    payload = Payload(Kind.CAMERA, 7780, 0x123456)
+    kept = np.arange(160 * 90) % 160 < 64  # the left of the picture; the rest moved
+    right = {"weighted": 0, "alike": 0}
+    for _ in range(10):
+        cells = (0.24 * kept * code.cells_of(payload).ravel() + random.normal(size=kept.size)).astype(np.float32)
+        signed = (cells * pattern.sign.ravel())[pattern.data]
+        alike = np.bincount(np.arange(signed.size) % code.CODE_BITS, signed, code.CODE_BITS)
+        right["alike"] += code.payload_from(alike) == payload
+        right["weighted"] += code.payload_from(soft_bits(cells, pattern)) == payload
+    assert right["weighted"] >= 8
+    assert right["alike"] <= 4
 
 
 def test_the_pattern_never_changes():

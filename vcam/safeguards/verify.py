@@ -36,7 +36,7 @@ FEWEST_FRAMES = 30  # a recording that is shorter may hold a mark too faint to b
 WINDOW_FRAMES = 300  # after so many frames the sum starts anew: the swap may have been switched on later
 SEARCH_FRAMES = 90  # of a window, for the costly search
 _LOOKS = (1, 5, 15, 30, 60, 150, WINDOW_FRAMES)
-_CRC_CHANCE = 2.0**-16
+_CRC_CHANCE = 2.0**-16  # a bound: the fields that must be right as well pay for the decoder's tries
 
 
 class Verdict(StrEnum):

@@ -35,6 +35,8 @@ _LEVEL_PX, _LEVEL_FLOOR, _LEVEL_CLIP = 9, 0.5, 2.0
 _SUM_LEVEL_SAMPLES, _SUM_LEVEL_POWER = 9, 1.5
 _WHITENING = 0.8
 _KERNEL = np.array([0.1, 0.75, 0.75, 0.1]) / 1.7  # how a cell looks after 2-fold sampling
+_NEAR_CELLS = 8.0  # sigma of the neighbourhood whose pilots tell how well a data cell was kept
+_LEAST_READABLE_Z = 3.5  # below it no payload is believed, so none is decoded
 _SHIFTS = range(-2, 3)  # samples; the whole-frame test allows for one cell of misplacement
 _FEWEST_COLUMNS, _MOST_COLUMNS, _COLUMNS_STEP = 80.0, 480.0, 1.014  # of cells across the picture
 # Aspect of the frames that were marked, and coarse angles in degrees: the likeliest first.
@@ -128,7 +130,7 @@ def look_at_whole(total: Array, pattern: Layout | None = None) -> Match:
                 z = strength(here, pattern)
                 if z > best:
                     best, at, cells = z, Place(mirrored=mirrored, x=x, y=y), here
-    return Match(best, payload_from(soft_bits(cells, pattern)), at, WHOLE_TESTS)
+    return Match(best, _payload(best, cells, pattern), at, WHOLE_TESTS)
 
 
 def search(totals: dict[int, Array], enough: float) -> Match:
@@ -156,7 +158,8 @@ def search(totals: dict[int, Array], enough: float) -> Match:
         _, place = max(fine, key=lambda item: item[0])
         picture = _samples(_total_for(totals, place.columns), place)
         cells = cells_at(picture[:, ::-1] if place.mirrored else picture, place.x, place.y)
-        match = Match(strength(cells, pattern), payload_from(soft_bits(cells, pattern)), place, SEARCH_TESTS)
+        z = strength(cells, pattern)
+        match = Match(z, _payload(z, cells, pattern), place, SEARCH_TESTS)
         best = max(best, match, key=lambda m: m.z)
         if match.z >= enough and match.payload is not None:
             return match
@@ -193,10 +196,31 @@ def strength(cells: Array, pattern: Layout) -> float:
     return float(pilot @ pattern.sign.ravel()[pattern.pilot]) / energy**0.5 if energy > 0 else 0.0
 
 
+def _payload(z: float, cells: Array, pattern: Layout) -> Payload | None:
+    return payload_from(soft_bits(cells, pattern)) if z >= _LEAST_READABLE_Z else None
+
+
 def soft_bits(cells: Array, pattern: Layout) -> NDArray[np.float64]:
-    """(CODE_BITS,) sums over the data cells; positive means 0."""
-    signed = cells[pattern.data] * pattern.sign.ravel()[pattern.data]
+    """(CODE_BITS,) sums over the data cells; positive means 0.
+
+    Each cell counts by how well the pilots round it were kept (maximal ratio combining; Brennan, 1959): where the
+    picture moved or the encoder smoothed, the data cells are as lost as the pilots are.
+    """
+    agreeing = cells * pattern.sign.ravel()
+    signed = (agreeing * _kept(agreeing, pattern))[pattern.data]
     return np.bincount(np.arange(signed.size) % CODE_BITS, signed, CODE_BITS).astype(np.float64)
+
+
+def _kept(agreeing: Array, pattern: Layout) -> Array:
+    """For each cell the mean of the pilots round it and of all pilots together, at least 0. No data cell counts."""
+    is_pilot = np.zeros_like(agreeing)
+    is_pilot[pattern.pilot] = 1
+    near, share = (
+        cv2.GaussianBlur(plane.reshape(GRID_WH[::-1]), (0, 0), _NEAR_CELLS).ravel()
+        for plane in (agreeing * is_pilot, is_pilot)
+    )
+    mean = float(agreeing[pattern.pilot].mean())
+    return np.asarray(np.maximum(near / share, 0) + max(mean, 0), np.float32)
 
 
 def _coarse_places(totals: dict[int, Array], aspect: float, angles: tuple[float, ...]) -> Iterator[tuple[Place, Array]]:
