@@ -141,7 +141,7 @@ def generator_rows(lacking: str) -> Iterator[Row]:
         report = dict.fromkeys(("as_shipped", "agreement", "speed", "groups", "gaze"), report)
     yield from judged("generator as it ships", report["as_shipped"], bars.GENERATOR_BARS)
     for name in ("as_shipped", "with_teacher_identities", "references"):
-        for key in ("judge_top1", "judge_source", "judge_target", "judge_same_person", "lattice"):
+        for key in ("judge_source", "judge_target", "judge_same_person", "lattice"):
             if isinstance(report.get(name), Mapping) and key in report[name]:
                 yield Row(f"generator, {name.replace('_', ' ')}: {key}", f"{report[name][key]:.3f}", TOLD, True)
     groups = report["groups"]
@@ -150,7 +150,9 @@ def generator_rows(lacking: str) -> Iterator[Row]:
     else:
         for name, share in groups["by_group"].items():
             figure = f"identity {share['identity']:.2f}, pose error {share['pose']:.2f} of the mean"
-            yield Row(f"generator: {name} ({share['people']} people)", figure, TOLD, True)
+            fair = share["identity"] >= bars.GROUP_LEAST and share["pose"] <= 1 / bars.GROUP_LEAST
+            asked = f">= {bars.GROUP_LEAST:g}, <= {1 / bars.GROUP_LEAST:.2f}"
+            yield Row(f"generator: {name} ({share['people']} people)", figure, asked, fair)
     yield Row("generator: irises within 5 % of the eye's width", report["gaze"], "<= 5 %", False)
     yield from judged("generator", report["agreement"], bars.AGREEMENT_BARS)
     yield from judged("speed", report["speed"], bars.SPEED_BARS)

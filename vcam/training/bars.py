@@ -65,6 +65,7 @@ SMALL_NET_BARS: Mapping[str, tuple[Bar, ...]] = MappingProxyType(
 GENERATOR_BARS = (
     Bar("judge_source", "judge: cosine to the source", AT_LEAST, 0.5),
     Bar("judge_target", "judge: cosine to the target", AT_MOST, 0.15),
+    Bar("judge_top1", "judge: the right one of the sources first", AT_LEAST, 0.95),
     Bar("pose_deg", "head pose, mean error in degrees", AT_MOST, 3),
     Bar("expression_kept", "share of pictures that keep the expression", AT_LEAST, 0.9),
     Bar("landmarks_percent", "landmarks, % of the inter-eye distance", AT_MOST, 3),
@@ -86,4 +87,5 @@ AGREEMENT_BARS = (
 )
 GENERATOR_MOST_GMAC = 1.6
 PACK_MOST_MB = 25
+GROUP_LEAST = 0.9  # of the mean: identity of each group of people, and the inverse of its pose error
 FLICKER_MOST = 1.2  # times the input's own
