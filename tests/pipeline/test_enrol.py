@@ -57,6 +57,7 @@ def test_a_photo_is_worn_only_with_a_record(tmp_path):
     assert (source.consent.basis, source.consent.note) == (Basis.LICENSED, "stock, no. 7")
     assert matches_photo(source.consent, path.read_bytes())
     assert "You stated for photo.png: I hold a licence" in said[-1]
+    assert "No age estimate is installed" in said[-2]
 
 
 def test_of_several_faces_the_one_that_is_named_is_taken(tmp_path):

@@ -16,7 +16,7 @@ from vcam.faces.embed import Embedder
 from vcam.faces.landmarks import Fit, LandmarkFitter
 from vcam.geometry import align, frame_to_crop_from
 from vcam.inference import open_session
-from vcam.safeguards.consent import Ask, Statement, refuse_unstated, state_consent, wording
+from vcam.safeguards.consent import Ask, Statement, check_age, refuse_unstated, state_consent, wording
 from vcam.topology import landmarks5_from
 from vcam.types import Basis, Camera, Consent, Embedding, Image, Points, Source
 from vcam.video.photos import read_photo
@@ -123,7 +123,11 @@ def enrol_photo(
         embedding = Embedder(open_session(net_file("embedder", models)))(image, landmarks5)
     except SwapError as error:
         raise BadPhoto(f"{path.name}: {error}; use another photo") from error
-    return Source(consent.photo_sha256[:12], path.stem, embedding, consent, _crop(image, fit))
+    crop = _crop(image, fit)
+    somebody_else = statement.basis in (Basis.WRITTEN, Basis.LICENSED)
+    if somebody_else and (said := check_age(crop, None, self_or_parent=False)):  # no estimator is shipped
+        notice(said)
+    return Source(consent.photo_sha256[:12], path.stem, embedding, consent, crop)
 
 
 def look_into(camera: Camera, models: Path, looks: int = 5) -> list[Embedding]:
