@@ -86,7 +86,7 @@ class Faces:
 
     def __len__(self) -> int:
         """How many faces there are."""
-        return len(self.images)
+        return len(self.file)
 
 
 def read_index(data_dir: Path) -> list[Picture]:
