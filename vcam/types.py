@@ -171,7 +171,7 @@ class Crop:
         image: uint8 (S, S, 3) BGR, ``ffhq_512`` template; the target.
         frame_to_crop: affine from frame px to crop px.
         landmarks: float32 (157, 2) px in the crop.
-        occlusion: float32 (S, S) 0..1, 1 where nothing is before the face; None where nobody looked.
+        occlusion: float32 (R, R) 0..1 over the crop, 1 where nothing is before the face; None where nobody looked.
         swap: uint8 (S, S, 3) BGR, once it has been made.
         mask: float32 (S, S) 0..1, once it has been made; 1 = take the swap.
     """

@@ -32,7 +32,8 @@ def rows_of_tests(*selection: str) -> Iterator[Row]:
             trouble = next(
                 (case.find(kind) for kind in ("failure", "error", "skipped") if case.find(kind) is not None), None
             )
-            said = " ".join((case.findtext("system-out") or "").split())
+            printed = (case.findtext("system-out") or "").replace("Captured Out", "").replace("-" * 3, "")
+            said = " ".join(printed.split()).strip("- ")
             if trouble is None:
                 yield Row(name, said or "passed", "passes", True)
             else:

@@ -64,17 +64,17 @@ class RegionParser:
         return np.asarray(self._net.run(crop=to_blob(crop))["regions"][0], np.float32)
 
 
-def face_mask(regions: NDArray[np.float32], size: int) -> Mask:
+def face_mask(regions: NDArray[np.float32]) -> Mask:
     """The occlusion mask: 1 where the face or its glasses are seen, 0 where a hand, hair or an object is before it.
 
     Args:
         regions: float32 (9, h, w) probabilities.
-        size: side of the mask in px.
 
     Returns:
-        float32 (size, size) 0..1.
+        float32 (h, w) 0..1; in doubt 1.
     """
-    return _enlarge(_seen(regions), size)
+    probability = regions[list(FACE)].sum(0)
+    return np.asarray(np.clip((probability - HIDDEN_BELOW) / (SEEN_FROM - HIDDEN_BELOW), 0, 1), np.float32)
 
 
 class Occlusion:
@@ -99,13 +99,13 @@ class Occlusion:
             at: time of the frame in seconds.
 
         Returns:
-            float32 (S, S) 0..1, 1 where the face is not hidden.
+            float32 (h, w) 0..1 of the parser's own size, over the whole crop; 1 where the face is not hidden.
         """
         step_s = at - self._at
         fresh = self._found is None or not 0 <= step_s <= GAP_S
         self._age += 1
         if self._found is None or fresh or self._age >= PARSED_EVERY:
-            self._found, self._age = _seen(self._parse(crop)), 0
+            self._found, self._age = face_mask(self._parse(crop)), 0
         if self._shown is None or fresh:
             self._shown = self._found
         else:
@@ -113,14 +113,4 @@ class Occlusion:
             faded = cv2.addWeighted(self._shown, 1 - weight, self._found, weight, 0)
             self._shown = np.asarray(cv2.max(faded, self._found), np.float32)
         self._at = at
-        return _enlarge(self._shown, crop.shape[0])
-
-
-def _seen(regions: NDArray[np.float32]) -> Mask:
-    """float32 (h, w) 0..1: how surely each pixel of the map shows the face."""
-    probability = regions[list(FACE)].sum(0)
-    return np.asarray(np.clip((probability - HIDDEN_BELOW) / (SEEN_FROM - HIDDEN_BELOW), 0, 1), np.float32)
-
-
-def _enlarge(mask: Mask, size: int) -> Mask:
-    return np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+        return self._shown

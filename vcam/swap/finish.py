@@ -8,7 +8,7 @@ import numpy as np
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import shrink_crop
 from vcam.swap.detail import add_grain, enlarge
-from vcam.swap.mask import believed, brow_mask, combine_masks, face_hull_mask, open_mouth_mask
+from vcam.swap.mask import MASK_SIDE_PX, believed, brow_mask, combine_masks, face_hull_mask, open_mouth_mask
 from vcam.swap.steady import ColourMatch, Steadier
 from vcam.types import Image, Mask, Points
 
@@ -38,7 +38,7 @@ class Finisher:
             crop: uint8 (P, P, 3) BGR, the target at ``PASTE_SIZE_PX``.
             landmarks_in_crop: float32 (157, 2) px in ``crop``.
             at: time of the frame in seconds.
-            occlusion: float32 (P, P) 0..1, 1 where the face is not hidden.
+            occlusion: float32 (R, R) 0..1 over the whole crop, 1 where the face is not hidden.
 
         Returns:
             The finished swap, uint8 (P, P, 3) BGR, valid until the next call; and its mask, float32 (P, P).
@@ -48,18 +48,40 @@ class Finisher:
         steadied = self._steady(matched, target, at)
         finished = enlarge(steadied, crop.shape[0])
         add_grain(finished, crop, landmarks_in_crop, self._buffers)
-        size_wh = (crop.shape[1], crop.shape[0])
-        if mask.shape != crop.shape[:2]:
-            mask = np.asarray(cv2.resize(mask, size_wh, interpolation=cv2.INTER_LINEAR), np.float32)
-        hull = face_hull_mask(landmarks_in_crop, crop.shape[0])
-        mask = np.asarray(cv2.max(mask, brow_mask(landmarks_in_crop, crop.shape[0])), np.float32)
-        combined = combine_masks(mask, hull, None if occlusion is None else believed(occlusion, hull))
-        mouth = open_mouth_mask(landmarks_in_crop, crop.shape[0])
-        if mouth is not None:
-            combined *= 1 - mouth
-        return finished, combined
+        return finished, _resized(_where(mask, landmarks_in_crop, crop.shape[0], occlusion), crop.shape[0])
 
     def reset(self) -> None:
         """Forget the past: another face or source follows."""
         self._colour.reset()
         self._steady.reset()
+
+
+def _where(mask: Mask, landmarks_in_crop: Points, size: int, occlusion: Mask | None) -> Mask:
+    """Where the swap is taken, at the size at which soft masks are worked out.
+
+    Args:
+        mask: float32 (S, S) 0..1 from the engine.
+        landmarks_in_crop: float32 (157, 2) px in the crop.
+        size: side of the crop in px.
+        occlusion: see ``Finisher.finish``.
+
+    Returns:
+        float32 (M, M) 0..1 with M = ``MASK_SIDE_PX``: inside the face's hull where the engine or the brows say so,
+        without what is before the face and without the inside of an open mouth.
+    """
+    points = np.asarray((landmarks_in_crop + 0.5) * (MASK_SIDE_PX / size) - 0.5, np.float32)
+    hull = face_hull_mask(points, MASK_SIDE_PX)
+    covered = np.asarray(cv2.max(_resized(mask, MASK_SIDE_PX), brow_mask(points, MASK_SIDE_PX)), np.float32)
+    hidden = None if occlusion is None else believed(_resized(occlusion, MASK_SIDE_PX), hull)
+    combined = combine_masks(covered, hull, hidden)
+    mouth = open_mouth_mask(points, MASK_SIDE_PX)
+    if mouth is not None:
+        combined *= 1 - mouth
+    return combined
+
+
+def _resized(mask: Mask, size: int) -> Mask:
+    if mask.shape[0] == size:
+        return mask
+    how = cv2.INTER_AREA if size < mask.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(mask, (size, size), interpolation=how), np.float32)

@@ -14,7 +14,7 @@ from vcam.types import Mask, Plane, Points
 
 HULL_FEATHER = 0.045  # of the crop's side: the width over which the face's edge is softened to each side
 BORDER_FEATHER = 0.05  # of the crop's side: the crop's own border never shows
-HULL_SIDE_PX = 128  # a mask this soft is drawn no larger; feathering it costs a fifth of what it does at 256
+MASK_SIDE_PX = 128  # masks this soft are made no larger; feathering one costs a fifth of what it does at 256
 HIDDEN_SHARE, PLAIN_SHARE = 0.25, 0.45  # of the face that an occlusion leaves: below the first it is not believed
 FOREHEAD = 0.55  # how far the hull reaches above the brows, in distances from brows to mouth
 BROW_BELOW, BROW_ABOVE = 0.05, 0.35  # the brows' own area, in the same unit
@@ -33,7 +33,7 @@ def face_hull_mask(landmarks_in_crop: Points, size: int) -> Mask:
     Returns:
         float32 (size, size) 0..1; 0 outside the contour, 1 further inside than the feather.
     """
-    side = min(size, HULL_SIDE_PX)
+    side = min(size, MASK_SIDE_PX)
     radius_px = max(round(HULL_FEATHER * side), 1)
     outline = np.concatenate([landmarks_in_crop[OVAL], above_brows(landmarks_in_crop, FOREHEAD)])
     hull = (cv2.convexHull(outline)[:, 0] + 0.5) * (side / size) - 0.5
@@ -57,12 +57,8 @@ def brow_mask(landmarks_in_crop: Points, size: int) -> Mask:
     Returns:
         float32 (size, size) 0..1.
     """
-    side = min(size, HULL_SIDE_PX)
     outline = np.concatenate([above_brows(landmarks_in_crop, height) for height in (-BROW_BELOW, BROW_ABOVE)])
-    hull = (cv2.convexHull(outline)[:, 0] + 0.5) * (side / size) - 0.5
-    soft = feather(fill_polygon(hull, side), max(round(HULL_FEATHER * side), 1))
-    if side != size:
-        soft = np.asarray(cv2.resize(soft, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+    soft = feather(fill_polygon(cv2.convexHull(outline)[:, 0], size), max(round(HULL_FEATHER * size), 1))
     return np.asarray(cv2.addWeighted(soft, 1 / 255, soft, 0.0, 0.0, dtype=cv2.CV_32F), np.float32)
 
 
