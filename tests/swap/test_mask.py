@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from draw_faces import face_landmarks
-from vcam.swap.mask import BORDER_FEATHER, believed, brow_mask, combine_masks, face_hull_mask, open_mouth_mask
+from vcam.swap.mask import BORDER_FEATHER, believed, combine_masks, face_hull_mask, open_mouth_mask, rows_of_brows
 from vcam.topology import BROW_LEFT, BROW_RIGHT, EYES, LIP_LOWER, LIPS, LIPS_INNER, LIPS_OUTER, NOSE, OVAL
 
 
@@ -66,7 +66,8 @@ def test_brows_are_covered_even_when_raised(raised: float) -> None:
     brows = np.concatenate([BROW_LEFT, BROW_RIGHT])
     landmarks[brows, 1] -= raised * 256
     x, y = np.round(landmarks[brows]).astype(int).T
-    assert (brow_mask(landmarks, 256)[y, x] > 0.3).all()
+    assert (rows_of_brows(landmarks, 256)[y, 0] > 0.95).all()
+    assert rows_of_brows(landmarks, 256)[int(landmarks[EYES, 1].max()) + 12 :].max() == 0.0
     hull = face_hull_mask(landmarks, 256)[y, x]
     assert hull.mean() > 0.8
     assert hull.min() > 0.2

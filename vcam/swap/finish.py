@@ -8,7 +8,7 @@ import numpy as np
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import shrink_crop
 from vcam.swap.detail import add_grain, enlarge
-from vcam.swap.mask import MASK_SIDE_PX, believed, brow_mask, combine_masks, face_hull_mask, open_mouth_mask
+from vcam.swap.mask import MASK_SIDE_PX, believed, combine_masks, face_hull_mask, open_mouth_mask, rows_of_brows
 from vcam.swap.steady import ColourMatch, Steadier
 from vcam.types import Image, Mask, Points
 
@@ -71,7 +71,7 @@ def _where(mask: Mask, landmarks_in_crop: Points, size: int, occlusion: Mask | N
     """
     points = np.asarray((landmarks_in_crop + 0.5) * (MASK_SIDE_PX / size) - 0.5, np.float32)
     hull = face_hull_mask(points, MASK_SIDE_PX)
-    covered = np.asarray(cv2.max(_resized(mask, MASK_SIDE_PX), brow_mask(points, MASK_SIDE_PX)), np.float32)
+    covered = np.maximum(_resized(mask, MASK_SIDE_PX), rows_of_brows(points, MASK_SIDE_PX))
     hidden = None if occlusion is None else believed(_resized(occlusion, MASK_SIDE_PX), hull)
     combined = combine_masks(covered, hull, hidden)
     mouth = open_mouth_mask(points, MASK_SIDE_PX)

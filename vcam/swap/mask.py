@@ -9,17 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcam.imaging import feather
-from vcam.topology import LIP_LOWER, LIP_UPPER, LIPS_INNER, MOUTH_LEFT, MOUTH_RIGHT, OVAL, above_brows
+from vcam.topology import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    LIP_LOWER,
+    LIP_UPPER,
+    LIPS_INNER,
+    MOUTH_LEFT,
+    MOUTH_RIGHT,
+    OVAL,
+    above_brows,
+)
 from vcam.types import Mask, Plane, Points
 
 HULL_FEATHER = 0.045  # of the crop's side: the width over which the face's edge is softened to each side
 BORDER_FEATHER = 0.05  # of the crop's side: the crop's own border never shows
 MASK_SIDE_PX = 128  # masks this soft are made no larger; feathering one costs a fifth of what it does at 256
 HIDDEN_SHARE, PLAIN_SHARE = 0.25, 0.45  # of the face that an occlusion leaves: below the first it is not believed
-FOREHEAD = 0.55  # how far the hull reaches above the brows, in distances from brows to mouth
-BROW_BELOW, BROW_ABOVE = 0.05, 0.35  # the brows' own area, in the same unit
+FOREHEAD = 0.45  # how far the hull reaches above the brows, in distances from brows to mouth
 PARTED, OPEN = 0.06, 0.16  # gap of the lips in mouth widths: an open mouth's inside begins to show, shows fully
 MOUTH_FEATHER = 0.012  # of the crop's side
+_BROWS = np.concatenate([BROW_LEFT, BROW_RIGHT])
 _SHIFT_BITS = 4  # polygons are drawn to 1/16 px, or edges would tremble by whole pixels
 
 
@@ -47,19 +57,21 @@ def face_hull_mask(landmarks_in_crop: Points, size: int) -> Mask:
     return np.asarray(cv2.addWeighted(soft, 1 / 255, soft, 0.0, 0.0, dtype=cv2.CV_32F), np.float32)
 
 
-def brow_mask(landmarks_in_crop: Points, size: int) -> Mask:
-    """A soft mask of the brows and some skin above them: here the swap is taken whatever the engine's mask says.
+def rows_of_brows(landmarks_in_crop: Points, size: int) -> Mask:
+    """The crop's rows from the brows upwards: there the swap is taken whatever the engine's mask says.
+
+    An engine's mask may end in the middle of a raised brow. In an aligned crop the brows lie level, so a row tells.
 
     Args:
         landmarks_in_crop: float32 (157, 2) px in the crop.
         size: side of the crop in px.
 
     Returns:
-        float32 (size, size) 0..1.
+        float32 (size, 1) 0..1: 1 down to the lowest brow, then a fall to 0 over the feather of the hull.
     """
-    outline = np.concatenate([above_brows(landmarks_in_crop, height) for height in (-BROW_BELOW, BROW_ABOVE)])
-    soft = feather(fill_polygon(cv2.convexHull(outline)[:, 0], size), max(round(HULL_FEATHER * size), 1))
-    return np.asarray(cv2.addWeighted(soft, 1 / 255, soft, 0.0, 0.0, dtype=cv2.CV_32F), np.float32)
+    lowest = float(landmarks_in_crop[_BROWS, 1].max())
+    fall = (lowest - np.arange(size)) / (HULL_FEATHER * size) + 1
+    return np.asarray(np.clip(fall, 0, 1)[:, None], np.float32)
 
 
 def open_mouth_mask(landmarks_in_crop: Points, size: int) -> Mask | None:
