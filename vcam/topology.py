@@ -42,6 +42,7 @@ BROW_RIGHT = _span(6)
 NOSE = _span(7)
 CHEEKS = _span(8)
 EYES = np.concatenate([EYE_LEFT, EYE_RIGHT])
+BROWS = np.concatenate([BROW_LEFT, BROW_RIGHT])
 LIPS = np.concatenate([LIPS_OUTER, LIPS_INNER])
 
 
@@ -60,7 +61,6 @@ EYE_OUTER_LEFT, EYE_INNER_LEFT = _at(33), _at(133)
 EYE_OUTER_RIGHT, EYE_INNER_RIGHT = _at(263), _at(362)
 CHIN = _at(152)
 FOREHEAD = _at(10)
-_BROWS = np.concatenate([BROW_LEFT, BROW_RIGHT])
 _FOREHEAD_NARROWING = 0.6  # of the brows' width, for each unit of height: foreheads are round
 
 
@@ -87,7 +87,7 @@ def above_brows(landmarks: NDArray[np.float32], height: float) -> NDArray[np.flo
     Returns:
         float32 (20, 2).
     """
-    brows = landmarks[_BROWS]
+    brows = landmarks[BROWS]
     middle, mouth = brows.mean(0), landmarks[[MOUTH_LEFT, MOUTH_RIGHT]].mean(0)
     narrowed = middle + (brows - middle) * (1 - _FOREHEAD_NARROWING * abs(height))
     return np.asarray(narrowed + height * (middle - mouth), np.float32)

@@ -17,7 +17,7 @@ from fake_portal import own_portal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "rigs"))
 from desktop_program import RECORD
-from desktop_session import until
+from desktop_session import end_all, until
 
 RIGS = Path(__file__).resolve().parents[1] / "rigs"
 TOOLS = ("sway", "swaymsg", "wtype", "dbus-daemon", "unshare")
@@ -78,16 +78,7 @@ class Sway:
         return self
 
     def __exit__(self, *_):
-        for process in reversed(self.processes):
-            process.terminate()
-        for process in reversed(self.processes):
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
-            if process.stdout:
-                process.stdout.close()
+        end_all(self.processes, 10)
 
     def start(self, *command, stdout=None):
         with (self.folder / f"{Path(command[0]).name}.txt").open("ab") as log:

@@ -50,6 +50,20 @@ def until(condition, what, timeout_s=WAIT_S):
     raise AssertionError(f"waited {timeout_s} s in vain for {what}")
 
 
+def end_all(processes, wait_s):
+    """End programs, the last one started first; those that do not end in time are killed."""
+    for process in reversed(processes):
+        process.terminate()
+    for process in reversed(processes):
+        try:
+            process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(wait_s)
+        if process.stdout:
+            process.stdout.close()
+
+
 class DesktopSession:
     """Use it as a context manager.
 
@@ -85,16 +99,7 @@ class DesktopSession:
         return self
 
     def __exit__(self, *_):
-        for process in reversed(self.processes):
-            process.terminate()
-        for process in reversed(self.processes):
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
-            if process.stdout:
-                process.stdout.close()
+        end_all(self.processes, 5)
 
     def start(self, *command, stdout=None, **options):
         """A program of this session, ended with it."""

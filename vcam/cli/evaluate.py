@@ -87,20 +87,17 @@ def evaluate_pack(arguments: argparse.Namespace) -> int:
         fill_cache(arguments.data, arguments.cache, MEASURED_SETS[name])
     material = Material(models, arguments.cache, arguments.data, arguments.backgrounds, arguments.pictures)
     tables: dict[str, dict[str, float] | str] = {}
-    short = False
     for name in arguments.nets or SMALL_NETS:
         if not has_net(name, models):
             tables[name] = "not in the pack"
-            short = True
         else:
             net_file(name, models)
             tables[name] = {key: round(float(value), 4) for key, value in MEASURES[name](material).items()}
         if not arguments.json:
-            short |= _print_section(name, tables[name], SMALL_NET_BARS[name])
+            _print_section(name, tables[name], SMALL_NET_BARS[name])
     if arguments.json:
         print(json.dumps(tables, indent=1))
-        short |= any(not _all_hold(table, SMALL_NET_BARS[name]) for name, table in tables.items())
-    return int(short)
+    return int(not all(_all_hold(table, SMALL_NET_BARS[name]) for name, table in tables.items()))
 
 
 def evaluate_pairs(arguments: argparse.Namespace) -> int:
@@ -162,11 +159,11 @@ def evaluate_video(arguments: argparse.Namespace) -> int:
     return int(not good)
 
 
-def _print_section(name: str, section: Mapping[str, Any] | str, bars: Iterable[Bar]) -> bool:
-    """One table, each figure beside what is asked; whether one falls short."""
+def _print_section(name: str, section: Mapping[str, Any] | str, bars: Iterable[Bar]) -> None:
+    """One table, each figure beside what is asked."""
     if isinstance(section, str):
         print(f"{name}: {section}")
-        return bool(list(bars))
+        return
     print(name)
     for key, value in section.items():
         if isinstance(value, Mapping):
@@ -177,7 +174,6 @@ def _print_section(name: str, section: Mapping[str, Any] | str, bars: Iterable[B
         verdict = "ok" if all(bar.holds(value) for bar in asked) else "falls short"
         told = f"   asked {' and '.join(bar.asked for bar in asked)}: {verdict}" if asked else ""
         print(f"  {key:34} {value:10.4g}{told}")
-    return not _all_hold(section, bars)
 
 
 def _all_hold(section: Mapping[str, Any] | str, bars: Iterable[Bar]) -> bool:

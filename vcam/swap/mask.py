@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from vcam.imaging import feather
 from vcam.topology import (
-    BROW_LEFT,
-    BROW_RIGHT,
+    BROWS,
     LIP_LOWER,
     LIP_UPPER,
     LIPS_INNER,
@@ -29,7 +28,6 @@ HIDDEN_SHARE, PLAIN_SHARE = 0.25, 0.45  # of the face that an occlusion leaves: 
 FOREHEAD = 0.45  # how far the hull reaches above the brows, in distances from brows to mouth
 PARTED, OPEN = 0.06, 0.16  # gap of the lips in mouth widths: an open mouth's inside begins to show, shows fully
 MOUTH_FEATHER = 0.012  # of the crop's side
-_BROWS = np.concatenate([BROW_LEFT, BROW_RIGHT])
 _SHIFT_BITS = 4  # polygons are drawn to 1/16 px, or edges would tremble by whole pixels
 
 
@@ -54,7 +52,7 @@ def face_hull_mask(landmarks_in_crop: Points, size: int) -> Mask:
     cv2.min(soft, _border_mask(side), dst=soft)
     if side != size:
         soft = np.asarray(cv2.resize(soft, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
-    return np.asarray(cv2.addWeighted(soft, 1 / 255, soft, 0.0, 0.0, dtype=cv2.CV_32F), np.float32)
+    return _as_mask(soft)
 
 
 def rows_of_brows(landmarks_in_crop: Points, size: int) -> Mask:
@@ -69,7 +67,7 @@ def rows_of_brows(landmarks_in_crop: Points, size: int) -> Mask:
     Returns:
         float32 (size, 1) 0..1: 1 down to the lowest brow, then a fall to 0 over the feather of the hull.
     """
-    lowest = float(landmarks_in_crop[_BROWS, 1].max())
+    lowest = float(landmarks_in_crop[BROWS, 1].max())
     fall = (lowest - np.arange(size)) / (HULL_FEATHER * size) + 1
     return np.asarray(np.clip(fall, 0, 1)[:, None], np.float32)
 
@@ -90,7 +88,12 @@ def open_mouth_mask(landmarks_in_crop: Points, size: int) -> Mask | None:
     if strength == 0:
         return None
     soft = feather(fill_polygon(landmarks_in_crop[LIPS_INNER], size), max(round(MOUTH_FEATHER * size), 1))
-    return np.asarray(cv2.addWeighted(soft, strength / 255, soft, 0.0, 0.0, dtype=cv2.CV_32F), np.float32)
+    return _as_mask(soft, strength)
+
+
+def _as_mask(plane: Plane, strength: float = 1.0) -> Mask:
+    """0..255 as float32 0..strength."""
+    return np.asarray(cv2.addWeighted(plane, strength / 255, plane, 0.0, 0.0, dtype=cv2.CV_32F), np.float32)
 
 
 def fill_polygon(points: NDArray[np.number], size: int) -> Plane:

@@ -30,7 +30,6 @@ from vcam.training.warm_start import warm_start
 
 SHARP_SETS = ("generated", "celebamask", "celeba_wild")  # stored at 256 px: good enough to be answers
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
-_BROWS = np.concatenate([topo.BROW_LEFT, topo.BROW_RIGHT])
 TARGET_SETS = (*SHARP_SETS, "celeba_test")
 
 
@@ -208,7 +207,7 @@ def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
 
 def _masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """Face area with a soft edge, mouth and eyes, what lies between lips and lids; uint8 (128, 128) each."""
-    brows = np.concatenate([points[_BROWS], topo.above_brows(points, FOREHEAD_HEIGHT)])
+    brows = np.concatenate([points[topo.BROWS], topo.above_brows(points, FOREHEAD_HEIGHT)])
     area = cv2.blur(polygon_mask(points[topo.OVAL], 1.06) | polygon_mask(_hull(brows)), (9, 9))
     detail = polygon_mask(points[topo.LIPS_OUTER], 1.15)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
