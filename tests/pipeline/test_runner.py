@@ -195,10 +195,12 @@ def test_nobody_watching_releases_the_camera_and_a_reader_wakes_it():
     with rig.runner as runner:
         wait_until(lambda: runner.idle and rig.cameras[-1].closed.is_set())
         processed = count(rig, "frames_processed")
-        assert rig.output.wait_for(len(rig.output.sent) + 20)
+        assert runner._sender.resting
+        assert rig.output.wait_for(len(rig.output.sent) + 5)
         assert count(rig, "frames_processed") <= processed + 1
         rig.output.set_watched(True)
         wait_until(lambda: count(rig, "frames_processed") > processed + 5, 1.0)
+        assert not runner._sender.resting
     assert len(rig.cameras) == 2
     assert rig.raw_sent() == 0
 

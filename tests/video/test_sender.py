@@ -49,6 +49,23 @@ def test_left_out_ticks_are_counted():
     assert [pacer.advance(0.0), pacer.advance(0.46), pacer.advance(0.5)] == [0, 4, 0]
 
 
+def test_a_rest_keeps_to_the_grid_and_leaves_nothing_out():
+    pacer = Pacer(10, 0.0)
+    assert [pacer.advance(0.0, 3), pacer.advance(0.3, 3), pacer.advance(1.06, 3)] == [0, 0, 3]
+    assert pacer.deadline_s == pytest.approx(1.2)
+    assert pacer.advance(1.2) == 0
+    assert pacer.deadline_s == pytest.approx(1.3)
+
+
+def test_the_gaps_of_a_rest_are_not_held_against_the_output():
+    output = RecordingOutput(MODE)
+    sender = Sender(lambda: output, MODE.fps, lambda: PICTURE, pytest.fail)
+    sender.resting = True
+    with sender:
+        assert output.wait_for(4)
+    assert sender.stats.longest_gap_ms == 0
+
+
 def test_pictures_arrive_in_order_and_the_output_is_closed():
     output = RecordingOutput(MODE)
     numbers = iter(range(10**6))

@@ -225,7 +225,7 @@ class Runner:
             self._rebuild.clear()
             pipeline = self._built_pipeline()
             while not (self._stop.is_set() or self._rebuild.is_set()):
-                frame = self._captured.take(0.1)
+                frame = self._captured.take(0.5 if self.idle else 0.1)
                 control = self.control
                 if frame is not None and control.enabled and pipeline is not None:
                     work = Work(frame, control, frame.image)
@@ -275,6 +275,8 @@ class Runner:
             self._unread_since = now
         elif now - self._unread_since >= self._idle_after_s:
             self._awake.clear()
+        if self._sender is not None:
+            self._sender.resting = self.idle
 
     def _sender_failed(self, error: Exception) -> None:
         self.output_error = str(error)

@@ -17,6 +17,9 @@ from vcam.types import Image, Output
 log = logging.getLogger(__name__)
 
 REOPEN_EVERY_S = 0.5
+RESTING_EVERY_S = (
+    0.1  # between two pictures while nobody reads them: a reader is noticed as soon, at a third of the cost
+)
 JOIN_S = 5.0
 
 
@@ -41,15 +44,19 @@ class Pacer:
         """When the next tick is due."""
         return self._start_s + self._tick / self._fps
 
-    def advance(self, now_s: float) -> int:
+    def advance(self, now_s: float, ticks: int = 1) -> int:
         """Leave the tick that was due and go on to the next one that can be kept.
 
+        Args:
+            now_s: by the same clock as the start.
+            ticks: how far to go on at least.
+
         Returns:
-            How many ticks between them are left out.
+            How many ticks beyond those are left out.
         """
         earliest = (now_s - self._start_s) * self._fps + 0.5
-        following = max(self._tick + 1, math.ceil(earliest - 1e-6))
-        left_out = following - self._tick - 1
+        following = max(self._tick + ticks, math.ceil(earliest - 1e-6))
+        left_out = following - self._tick - ticks
         self._tick = following
         return left_out
 
@@ -78,6 +85,9 @@ class Sender:
 
     It does not stop while the program lives. If no new picture can be had the last one is repeated. If the output is
     lost it is opened again by a second thread while the ticks go on.
+
+    Attributes:
+        resting: nobody reads the output, so a few pictures a second are enough.
     """
 
     def __init__(
@@ -100,6 +110,7 @@ class Sender:
         """
         self._open_output, self._fps, self._next_image = open_output, fps, next_image
         self._on_error, self._clock = on_error, clock
+        self.resting = False
         self._lock = threading.Lock()  # over the output and the figures
         self._output: Output | None = None
         self._last_image: Image | None = None
@@ -149,7 +160,8 @@ class Sender:
         pacer = Pacer(self._fps, self._clock())
         while not self._stop.wait(max(0.0, pacer.deadline_s - self._clock())):
             self._tick()
-            left_out = pacer.advance(self._clock())
+            resting_ticks = max(1, round(self._fps * RESTING_EVERY_S)) if self.resting else 1
+            left_out = pacer.advance(self._clock(), resting_ticks)
             with self._lock:
                 self._left_out += left_out
 
@@ -177,7 +189,7 @@ class Sender:
                 self._failed += 1
                 return
             self._sent += 1
-            if self._last_sent_s is not None:
+            if self._last_sent_s is not None and not self.resting:
                 self._longest_gap_s = max(self._longest_gap_s, now_s - self._last_sent_s)
             self._last_sent_s = now_s
 
