@@ -22,11 +22,12 @@ from vcam import topology as topo  # noqa: E402
 from vcam.errors import BadInput, VcamError  # noqa: E402
 from vcam.training import data, packed, require_torch  # noqa: E402
 from vcam.training.export import generator_graphs, store_half  # noqa: E402
-from vcam.training.generator import GeneratorSettings, gather, make_batch  # noqa: E402
+from vcam.training.generator import LABELLED_SHARE, GeneratorSettings, chances_of, gather, make_batch  # noqa: E402
 from vcam.training.identity_space import lift, lift_matrix  # noqa: E402
 from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402
     composite,
+    contest_losses,
     embedder_grid,
     identity_loss,
     light_loss,
@@ -34,7 +35,7 @@ from vcam.training.losses import (  # noqa: E402
     reconstruction_loss,
     texture_loss,
 )
-from vcam.training.networks import TINY, AeiNet, AeiNetSettings  # noqa: E402
+from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic  # noqa: E402
 from vcam.training.pairs import head_pose, pseudo_input, thin_plate_field  # noqa: E402
 from vcam.training.teachers import Teacher  # noqa: E402
 
@@ -114,6 +115,40 @@ def test_the_head_starts_without_a_lattice() -> None:
     colour, _ = head(torch.ones(1, 16, 8, 8))
     inner = colour[..., 8:-8, 8:-8].detach()
     assert float(inner.std(dim=(2, 3)).max()) < 1e-6
+
+
+def test_fine_detail_is_added_only_once_it_has_been_learnt() -> None:
+    head = AeiNet(TINY).generator.head
+    h = torch.rand(1, 16, 8, 8)
+    before, _ = head(h)
+    with torch.no_grad():
+        head.fine.weight.normal_()
+    assert torch.equal(head(h)[0], before)
+    with torch.no_grad():
+        head.detail.weight.normal_()
+    assert not torch.equal(head(h)[0], before)
+
+
+def test_a_contest_teaches_each_side_its_own_part() -> None:
+    critic, made, real = Critic((16, 16, 16)), torch.rand(2, 3, 32, 32, requires_grad=True), torch.rand(2, 3, 32, 32)
+    makers, critics = contest_losses(critic, made, real)
+    (to_made,) = torch.autograd.grad(makers, made, retain_graph=True)
+    assert to_made.abs().max() > 0
+    parameters = [p for p in critic.parameters() if p.requires_grad]
+    assert all(g is None for g in torch.autograd.grad(makers, parameters, allow_unused=True, retain_graph=True))
+    (nothing,) = torch.autograd.grad(critics, made, allow_unused=True, retain_graph=True)
+    assert nothing is None
+    assert all(g is not None for g in torch.autograd.grad(critics, parameters, allow_unused=True))
+
+
+def test_rare_people_are_worn_as_often_as_frequent_ones() -> None:
+    labels = [("old", "asian")] + [("young", "asian")] * 4 + [("young", "white")] * 5 + [()] * 10
+    chances = chances_of(labels)
+    assert chances.sum() == pytest.approx(1)
+    assert chances[:10].sum() == pytest.approx(LABELLED_SHARE)
+    assert chances[0] == pytest.approx(9 * chances[1])  # 1 old one, 9 young ones
+    assert len(set(chances[10:])) == 1
+    assert chances_of([()] * 4).tolist() == [0.25] * 4
 
 
 def test_losses_vanish_for_the_right_answer_and_grow_with_the_error() -> None:

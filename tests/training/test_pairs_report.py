@@ -14,6 +14,7 @@ pytest.importorskip("onnx")
 import onnx_toys
 from training.faces_by_hand import oval_mesh
 from vcam.training import bars, pairs_report
+from vcam.training.data import labels_of
 from vcam.training.measure_small import time_against_product
 
 pytestmark = pytest.mark.train
@@ -39,9 +40,9 @@ def test_the_files_of_a_pack_swap_inside_their_mask(pack: Path) -> None:
 
 
 def test_labels_come_from_the_file_name() -> None:
-    assert pairs_report.labels_of("faces/utk/utk_32_0_2_2017.webp") == ("age 25-39", "male", "asian")
-    assert pairs_report.labels_of("faces/utk/utk_61_1_1_2017.webp") == ("age 60-120", "female", "black")
-    assert pairs_report.labels_of("faces/lfw/Somebody_0001.webp") == ()
+    assert labels_of("faces/utk/utk_32_0_2_2017.webp") == ("age 25-39", "male", "asian")
+    assert labels_of("faces/utk/utk_61_1_1_2017.webp") == ("age 60-120", "female", "black")
+    assert labels_of("faces/lfw/Somebody_0001.webp") == ()
 
 
 def test_a_group_that_is_served_worse_is_seen() -> None:

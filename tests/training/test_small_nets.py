@@ -13,7 +13,7 @@ from training.faces_by_hand import drawn_faces  # noqa: E402
 from vcam.inference import open_session  # noqa: E402
 from vcam.training import augment, detector, embedder, export_small, landmarks, regions  # noqa: E402
 from vcam.training.identity_space import lift_matrix  # noqa: E402
-from vcam.training.small_nets import DetectorNet, EmbedderNet, LandmarkNet, RegionsNet  # noqa: E402
+from vcam.training.small_nets import DetectorNet, EmbedderNet, LandmarkNet, RegionsNet, SlopedRelu  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -68,19 +68,45 @@ def test_embedder_lifts_into_the_identity_space() -> None:
         assert torch.allclose(lifted @ torch.from_numpy(lift_matrix()), net(x), atol=1e-5)
 
 
-def test_given_stages_make_every_stage_start_from_the_teacher() -> None:
-    net = EmbedderNet((64, 128, 128), (1, 1, 1)).eval()
-    x = torch.rand(2, 3, 112, 112)
-    teacher = [
-        torch.rand(2, 64, 28, 28),
-        torch.rand(2, 64, 28, 28),
-        torch.rand(2, 128, 14, 14),
-        torch.rand(2, 128, 7, 7),
-    ]
-    outputs, embedding = net.staged(x, teacher)
-    assert [tuple(o.shape[1:]) for o in outputs] == [(64, 28, 28), (64, 28, 28), (128, 14, 14), (128, 7, 7)]
-    assert torch.equal(embedding, net.head(teacher[3]))
-    assert torch.equal(outputs[2], net.stages[2](teacher[1]))
+def test_given_the_teachers_features_every_stage_learns_by_itself() -> None:
+    torch.manual_seed(0)
+    net = EmbedderNet((8, 8, 8), (1, 1, 1))
+    crops = torch.rand(4, 3, 112, 112)
+    shapes = [(8, 28, 28), (8, 28, 28), (8, 14, 14), (8, 14, 14), (8, 7, 7), (8, 7, 7)]
+    stages = [torch.rand(4, *shape) for shape in shapes]
+    batch = embedder.EmbedderBatch(crops, stages, torch.nn.functional.normalize(torch.rand(4, 128)), forced=True)
+    assert [tuple(stage(x).shape[1:]) for stage, x in zip(net.stages, [crops, *stages], strict=False)] == shapes
+    errors = list(embedder.stage_errors(net, batch))
+    errors[1].backward()
+    reached = {name.split(".")[1] for name, p in net.named_parameters() if p.grad is not None}
+    assert reached == {"1"}
+    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
+    before = sum(error.item() for error in errors)
+    for _ in range(40):
+        optimiser.zero_grad()
+        torch.stack(list(embedder.losses(net, batch).values())).sum().backward()
+        optimiser.step()
+    assert sum(error.item() for error in embedder.stage_errors(net, batch)) < 0.8 * before
+
+
+def test_the_quick_sloped_relu_is_the_plain_one() -> None:
+    x = torch.randn(3, 5, 4, 4, dtype=torch.float64, requires_grad=True)
+    unit = SlopedRelu(5).double()
+    with torch.no_grad():
+        unit.weight.copy_(torch.tensor([0.0, 0.25, 1.0, 1.5, -0.5]))
+    plain = torch.nn.functional.prelu(x, unit.weight)
+    torch.testing.assert_close(unit(x), plain)
+    weights = torch.rand_like(plain)
+    quick = torch.autograd.grad((unit(x) * weights).sum(), [x, unit.weight])
+    torch.testing.assert_close(quick, torch.autograd.grad((plain * weights).sum(), [x, unit.weight]))
+
+
+def test_rounding_spares_what_is_a_place_in_the_picture() -> None:
+    net = LandmarkNet((16, 16, 16, 16))
+    with torch.autocast("cpu", torch.bfloat16):
+        points, _, _ = net(torch.rand(2, 3, 128, 128))
+        assert net.features(torch.rand(2, 3, 128, 128)).dtype is torch.bfloat16
+    assert points.dtype is torch.float32
 
 
 def test_landmark_losses_ignore_labels_of_crops_without_a_face() -> None:

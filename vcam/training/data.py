@@ -42,6 +42,8 @@ ARRAYS = ("images", "crops112", "mesh", "embeddings", "points5", "coverage")
 _TEMPLATES = {"utk": ARCFACE_112}  # every other set is aligned to ffhq_512
 _BATCH = 32
 _FACE_BYTES = SIZE**2 * 3 + EMBEDDER_SIZE**2 * 3 + MESH_POINTS * 12 + 1024
+ORIGINS = ("white", "black", "asian", "indian", "other")  # UTKFace's own labels 0..4; it has none for skin tone
+AGES = ((16, 24), (25, 39), (40, 59), (60, 120))
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +328,16 @@ def load_faces(cache_dir: Path, sets: Iterable[str], arrays: Iterable[str] = ARR
 def unit_embeddings(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows of unit length."""
     return functional.normalize(torch.from_numpy(embeddings), dim=1).numpy()
+
+
+def labels_of(file: str) -> tuple[str, ...]:
+    """``utk_AGE_SEX_ORIGIN_...`` -> age band, sex, origin; nothing for another set's file name."""
+    parts = Path(file).name.split("_")
+    if parts[0] != "utk" or len(parts) < 4:
+        return ()
+    age, sex, origin = (int(part) for part in parts[1:4])
+    band = next((f"age {low}-{high}" for low, high in AGES if low <= age <= high), "age unknown")
+    return band, "female" if sex else "male", ORIGINS[origin]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -185,7 +185,15 @@ def run(options: Options) -> None:
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 2e-3)
     validate = validator(make_maker(faces, options, "val"))
     loop.train(
-        net, make_batch, losses, plan, options.out, validate=validate, resume=options.resume, device=options.device
+        net,
+        make_batch,
+        losses,
+        plan,
+        options.out,
+        validate=validate,
+        resume=options.resume,
+        device=options.device,
+        precision=options.precision,
     )
 
 

@@ -2,13 +2,15 @@
 
 ``python -m vcam.training.embedder --cache DIR --data DIR --out DIR --minutes 90``
 
-The teacher's inner features give some 150,000 targets a picture where its embedding gives 128, and
+The teacher's inner features give some 400,000 targets a picture where its embedding gives 128, and
 each stage is first trained from the teacher's own input of that stage, so no stage waits for the one
-before it. LFW is never used here: its pairs are the test.
+before it and no gradient has a long way to go. Then the whole net learns the embedding from the
+picture. LFW is never used here: its pairs are the test.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +33,11 @@ from vcam.training.warm_start import warm_start
 
 SETS = ("generated", "celebamask", "celeba_wild", "celeba_test", "utk")
 JITTER = augment.Jitter(roll_deg=5, scale=0.06, shift=0.03)
-STAGE_SUMS = (0, 3, 9, 11)  # the teacher's residual sums that the student's four stages imitate
-FORCED_STEPS = 400  # the share of batches that start every stage from the teacher's features falls to 0 over these
-PLAIN_SHARE = 0.6  # of the later batches, which need no run of the teacher: the cached embeddings are the targets
+FORCED_STEPS = (
+    3000  # all batches begin every stage with the teacher's features; over as many more their share falls to 0
+)
+PLACES = 3200  # of each stage's output, over all pictures: a wide stage needs few pictures
+PLAIN_SHARE = 0.7  # of the later batches, which need no run of the teacher: the cached embeddings are the targets
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class EmbedderBatch:
     """Crops with everything the teacher says about them."""
 
     crops: Tensor  # [B, 3, 112, 112] -1..1
-    stages: list[Tensor]  # four [B, C, H, W], or none
+    stages: list[Tensor]  # fifteen [B, C, H, W], or none
     embeddings: Tensor  # [B, 128] unit length
     forced: bool
 
@@ -70,7 +74,7 @@ class EmbedderData:
 
     def batch(self, rng: Generator, step: int, size: int) -> EmbedderBatch:
         """Random crops, labelled by the teacher as they are, or by its cached embeddings of the untouched pictures."""
-        forced = rng.random() < 1 - step / FORCED_STEPS
+        forced = rng.random() < 2 - step / FORCED_STEPS
         picked = self.chosen[rng.integers(len(self.chosen), size=size)]
         crops = to_net(np.stack([self.crop(rng, int(i)) for i in picked]))
         if not forced and rng.random() < PLAIN_SHARE:
@@ -92,8 +96,9 @@ class StagedTeacher:
         if not path.is_file():
             raise ModelMissing(f"the teacher net {path} is not there: give the data folder that holds teachers/")
         model = onnx.load(str(path))
-        sums = [node.output[0] for node in model.graph.node if node.op_type == "Add"]
-        self.stages = [sums[k] for k in STAGE_SUMS]
+        read = {node.input[0] for node in model.graph.node if node.op_type == "Conv"}
+        ends = (node for node in model.graph.node if node.op_type in ("Add", "BatchNormalization"))
+        self.stages = [node.output[0] for node in ends if node.output[0] in read]
         self.output = model.graph.output[0].name
         self.input = model.graph.input[0].name
         self.batch = batch
@@ -104,7 +109,7 @@ class StagedTeacher:
         self.net: Net = open_session(work_dir / "teacher.onnx", threads=1, accelerators=())
 
     def label(self, crops: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Unit embeddings [B, 128] and the four stage outputs of crops [B, 3, 112, 112]; B a multiple of ``batch``."""
+        """Unit embeddings [B, 128] and the fifteen stage outputs of crops [B, 3, 112, 112]; B divides by ``batch``."""
         parts = []
         for chunk in crops.split(self.batch):
             found = self.net.run(**{self.input: np.ascontiguousarray((chunk * 127.5 + 127.5).numpy())})
@@ -116,14 +121,27 @@ class StagedTeacher:
 def losses(net: nn.Module, batch: EmbedderBatch) -> dict[str, Tensor]:
     """Cosine to the teacher, cosines within the batch, and each stage's unexplained share of variance."""
     assert isinstance(net, EmbedderNet)
-    outputs, raw = net.staged(batch.crops, batch.stages if batch.forced else None)
-    embeddings = functional.normalize(raw)
+    if batch.forced:
+        last = batch.stages[-1]
+        embeddings = functional.normalize(net.head(last))
+        stages = torch.stack(list(stage_errors(net, batch))).sum()
+    else:
+        embeddings = functional.normalize(net(batch.crops))
+        stages = embeddings.new_zeros(())
     relations = (embeddings @ embeddings.T - batch.embeddings @ batch.embeddings.T).square().mean()
-    stages = relations.new_zeros(())
-    for output, target in zip(outputs, batch.stages, strict=False):
-        stages = stages + unexplained(output, target)
     cosine = (embeddings * batch.embeddings).sum(1).mean()
     return {"cosine": 2 * (1 - cosine), "relations": 5 * relations, "stages": 0.5 * stages}
+
+
+def stage_errors(net: EmbedderNet, batch: EmbedderBatch) -> Iterator[Tensor]:
+    """What each stage, given the teacher's input, leaves unexplained of what the teacher's stage adds."""
+    begin = batch.crops
+    for stage, end in zip(net.stages, batch.stages, strict=True):
+        pictures = max(2, min(len(end), PLACES // end[0, 0].numel()))
+        given, wanted = begin[:pictures], end[:pictures]
+        known = given if stage.residual else torch.zeros(())
+        yield unexplained(stage.units(given).float(), wanted - known)
+        begin = end
 
 
 def unexplained(output: Tensor, target: Tensor) -> Tensor:
@@ -133,20 +151,20 @@ def unexplained(output: Tensor, target: Tensor) -> Tensor:
 
 
 def validator(faces: Faces, teacher: StagedTeacher, count: int = 256) -> loop.Validate:
-    """Cosine to the teacher on unseen people, and how well each stage is explained."""
+    """Cosine to the teacher on unseen people, and how much of its stages is left unexplained."""
     chosen = np.flatnonzero(faces.split == "val")
     count = min(count, len(chosen)) // teacher.batch * teacher.batch
     picked = np.random.default_rng(3).choice(chosen, count, replace=False)
     crops = to_net(np.asarray(faces.crops112[np.sort(picked)]))
     embeddings, stages = teacher.label(crops)
+    batch = EmbedderBatch(crops[: teacher.batch], [stage[: teacher.batch] for stage in stages], embeddings, forced=True)
 
     def validate(net: nn.Module) -> dict[str, float]:
         assert isinstance(net, EmbedderNet)
         with torch.inference_mode():
-            outputs, raw = net.staged(crops)
-            cosine = (functional.normalize(raw) * embeddings).sum(1).mean().item()
-            left = {f"stage{k}": unexplained(o, t).item() for k, (o, t) in enumerate(zip(outputs, stages, strict=True))}
-            return {"cosine": cosine} | left
+            cosine = (functional.normalize(net(crops)) * embeddings).sum(1).mean().item()
+            left = torch.stack(list(stage_errors(net, batch)))
+            return {"cosine": cosine, "unexplained": left.mean().item(), "worst_stage": left.max().item()}
 
     return validate
 
@@ -168,7 +186,15 @@ def run(options: Options) -> None:
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 1.2e-3, weight_decay=5e-4)
     validate = validator(faces, teacher)
     loop.train(
-        net, make_batch, losses, plan, options.out, validate=validate, resume=options.resume, device=options.device
+        net,
+        make_batch,
+        losses,
+        plan,
+        options.out,
+        validate=validate,
+        resume=options.resume,
+        device=options.device,
+        precision=options.precision,
     )
 
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from vcam.training.data import SIZE
 from vcam.training.identity_space import DIMENSIONS
 from vcam.training.loop import load_mean
-from vcam.training.networks import AadGenerator, AeiNet, AeiNetSettings
+from vcam.training.networks import AadGenerator, AeiNet, AeiNetSettings, Contest
 from vcam.training.pack import register, write_atomically
 
 OPSET = 17
@@ -114,9 +114,9 @@ def load_generator(checkpoint: Path) -> AeiNet:
     Raises:
         BadInput: it is not there, or belongs to another net.
     """
-    net = load_mean(checkpoint, AeiNet(AeiNetSettings()))
-    assert isinstance(net, AeiNet)
-    return net
+    contest = load_mean(checkpoint, Contest(AeiNet(AeiNetSettings())))
+    assert isinstance(contest, Contest)
+    return contest.net
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -9,6 +9,8 @@ and the step, so that a resumed run sees the very pictures it would have seen.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -19,16 +21,17 @@ from torch import Tensor
 
 from vcam import topology as topo
 from vcam.geometry import ARCFACE_112, invert, similarity
-from vcam.training.data import EMBEDDER_SIZE, SETS, SIZE, Faces, load_faces, unit_embeddings
+from vcam.training.data import EMBEDDER_SIZE, SETS, SIZE, Faces, labels_of, load_faces, unit_embeddings
 from vcam.training.identity_space import lift
-from vcam.training.loop import Plan, pick_device, start, train
+from vcam.training.loop import Plan, pick_device, rounds, start, train
 from vcam.training.losses import Batch, Guides, Weights, embedder_grid, generator_losses
-from vcam.training.networks import AeiNet, AeiNetSettings
+from vcam.training.networks import AeiNet, AeiNetSettings, Contest
 from vcam.training.options import Options
 from vcam.training.pairs import Likeness, likeness_of, nearest, polygon_mask, pseudo_input
 from vcam.training.warm_start import warm_start
 
 SHARP_SETS = ("generated", "celebamask", "celeba_wild")  # stored at 256 px: good enough to be answers
+LABELLED_SHARE = 0.4  # of the swaps wear somebody of known age, sex and origin
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
 TARGET_SETS = (*SHARP_SETS, "celeba_test")
 
@@ -73,6 +76,7 @@ class Pool:
         answers: rows that may be the answer or the donor of a reverse pair.
         targets: rows that may be the target of a swap.
         sources: rows whose identity may be worn in a swap.
+        chances: (sources,) rising to 1: the chance that a swap wears one of the sources so far.
         person: (N,) number of the person.
         photos: rows of each person.
     """
@@ -85,6 +89,7 @@ class Pool:
     answers: NDArray[np.intp]
     targets: NDArray[np.intp]
     sources: NDArray[np.intp]
+    chances: NDArray[np.float64]
     person: NDArray[np.intp]
     photos: dict[int, NDArray[np.intp]]
 
@@ -108,6 +113,7 @@ def gather(faces: Faces, identities: NDArray[np.float32] | None = None) -> Pool:
     order = np.argsort(person, kind="stable")
     starts = np.flatnonzero(np.diff(person[order], prepend=-1))
     photos = {int(person[rows[0]]): rows[trained[rows]] for rows in np.split(order, starts[1:])}
+    sources = np.flatnonzero(trained & clear & frontal)
     return Pool(
         faces=faces,
         landmarks=landmarks,
@@ -116,10 +122,29 @@ def gather(faces: Faces, identities: NDArray[np.float32] | None = None) -> Pool:
         likeness=likeness,
         answers=np.flatnonzero(whole & np.isin(faces.set, SHARP_SETS)),
         targets=np.flatnonzero(whole & np.isin(faces.set, TARGET_SETS)),
-        sources=np.flatnonzero(trained & clear & frontal),
+        sources=sources,
+        chances=np.cumsum(chances_of([labels_of(str(file)) for file in faces.file[sources]])),
         person=person,
         photos=photos,
     )
+
+
+def chances_of(labels: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
+    """How often each source is worn: rare ages and origins as often as frequent ones, the labelled ones often at all.
+
+    Args:
+        labels: of each source, as ``labels_of`` gives them; empty where nothing is known.
+
+    Returns:
+        (N,) with the sum 1.
+    """
+    known = np.array([bool(one) for one in labels])
+    counts = Counter(label for one in labels for label in one)
+    rarity = np.array([np.prod([1 / counts[label] for label in one]) if one else 1.0 for one in labels])
+    chances = np.zeros(len(labels))
+    for group, share in ((known, LABELLED_SHARE), (~known, 1 - LABELLED_SHARE)):
+        chances[group] = share * rarity[group] / rarity[group].sum()
+    return np.asarray(chances / chances.sum(), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +182,7 @@ def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Gen
 
 def _swap_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator) -> _Example:
     row = int(rng.choice(pool.targets))
-    sources = rng.choice(pool.sources, 8)
+    sources = pool.sources[np.searchsorted(pool.chances, rng.uniform(0, pool.chances[-1], 8))]
     sources = sources[pool.person[sources] != pool.person[row]]
     identity, teacher = pool.identities[sources[0]], pool.teacher_identities[sources[0]]
     if rng.random() < settings.mixed_identities:
@@ -187,6 +212,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int) -> Batch:
         identities=torch.from_numpy(np.stack([e.identity for e in examples])),
         teacher_identities=torch.from_numpy(np.stack([e.teacher_identity for e in examples])),
         own_identities=torch.from_numpy(pool.identities[rows]),
+        own_teacher_identities=torch.from_numpy(pool.teacher_identities[rows]),
         area=area,
         detail=detail,
         inside=inside,
@@ -232,22 +258,26 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
     """Train the generator; returns the running mean of its weights."""
     assert options.data is not None
     pool = gather(load_faces(options.cache, SETS, ("images", "mesh", "embeddings", "points5", "coverage")))
-    guides = Guides(options.data / "teachers").to(pick_device(options.device))
+    device = pick_device(options.device)
+    guides = Guides(options.data / "teachers", rounded=rounds(options.precision, device)).to(device)
     torch.manual_seed(settings.seed)
-    net = AeiNet(settings.net).to(memory_format=torch.channels_last)
+    net = AeiNet(settings.net)
     if options.pack:
         first = make_batch(pool, settings, settings.reverse_only_steps)
         warm_start(net, options.pack / "generator.onnx", lambda m: m(first.targets, first.identities), prefix="")
         warm_start(net.identity, options.pack / "identity.onnx", lambda m: m(first.identities), prefix="")
-    return train(
-        net,
+    trained = train(
+        Contest(net).to(memory_format=torch.channels_last),
         lambda step: make_batch(pool, settings, step),
         lambda model, batch: generator_losses(model, batch, guides, settings.weights),
         plan,
         options.out,
         resume=options.resume,
         device=options.device,
+        precision=options.precision,
     )
+    assert isinstance(trained, Contest)
+    return trained.net
 
 
 def run(options: Options) -> None:

@@ -280,7 +280,15 @@ def run(options: Options) -> None:
         warm_start(net, options.pack / "landmarks.onnx", lambda model: model(make_batch(0).crops))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 2e-3)
     loop.train(
-        net, make_batch, losses, plan, options.out, validate=validate, resume=options.resume, device=options.device
+        net,
+        make_batch,
+        losses,
+        plan,
+        options.out,
+        validate=validate,
+        resume=options.resume,
+        device=options.device,
+        precision=options.precision,
     )
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from vcam import topology as topo
 from vcam.training.data import EMBEDDER_SIZE, MESH_POINTS, MESH_SIZE
+from vcam.training.networks import Contest
 from vcam.training.teachers import Teacher
 
 _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
@@ -38,6 +39,7 @@ class Batch:
         identities: (B, 512) unit vectors to wear, as the embedder that ships gives them.
         teacher_identities: (B, 128) the same identities as unit vectors of the teacher.
         own_identities: (B, 512) unit vectors of the person in ``answers``.
+        own_teacher_identities: (B, 128) the same as unit vectors of the teacher.
         area: (B, 1, 128, 128) soft face area, 1 = swapped.
         detail: (B, 1, 128, 128) 1 in mouth and eyes.
         inside: (B, 1, 128, 128) 1 between the lips and between the lids.
@@ -50,6 +52,7 @@ class Batch:
     identities: Tensor
     teacher_identities: Tensor
     own_identities: Tensor
+    own_teacher_identities: Tensor
     area: Tensor
     detail: Tensor
     inside: Tensor
@@ -64,6 +67,7 @@ class Weights:
     Attributes:
         reconstruct: against the known answer (reverse pairs).
         identity_reverse, identity_swap: 1 - cosine to the worn identity.
+        likeness: cosine to the target's own person, where above 0 (swaps).
         features: the embedder's inner features against the answer's (reverse pairs).
         light: low frequencies against the target's (swaps).
         background: outside the face area against the target (swaps).
@@ -73,29 +77,37 @@ class Weights:
         cycle: the swap undone against the target (swaps).
         mask: the predicted mask against the face area.
         texture: how much fine detail each place has, against the answer's or the target's.
+        real: what the critic says of the swaps.
+        critic: the critic's own loss.
     """
 
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
-    identity_swap: float = 2.0
+    identity_swap: float = 4.0
+    likeness: float = 1.0
     features: float = 1.0
     light: float = 3.0
     background: float = 4.0
     landmarks: float = 2.0
     inside: float = 1.0
-    openings: float = 1.0
+    openings: float = 2.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
+    real: float = 0.1
+    critic: float = 1.0
 
 
 class Guides(nn.Module):
     """The two frozen teachers that losses are differentiated through."""
 
-    def __init__(self, teachers_dir: Path):
+    def __init__(self, teachers_dir: Path, *, rounded: bool = False):
+        """Read the teachers; ``rounded`` is for the embedder, the mesh needs every fraction of a pixel."""
         super().__init__()
         self.embedder = Teacher(teachers_dir / "liguiyuan_mfn.onnx").to(memory_format=torch.channels_last)
         self.mesher = Teacher(teachers_dir / "FaceMesh.onnx").to(memory_format=torch.channels_last)
+        if rounded:
+            self.embedder.rounded()
         self.stages = tuple(self.embedder.sums[i] for i in _FEATURE_STAGES)
 
     def embed(self, pictures: Tensor, grid: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -196,16 +208,35 @@ def openings_loss(made: Tensor, wanted: Tensor) -> Tensor:
     return (error[:, _GAPS[0]] - error[:, _GAPS[1]]).abs().mean()
 
 
+def contest_losses(critic: nn.Module, made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Hinge losses (Lim and Ye, 2017), in a form whose sum one optimiser can minimise.
+
+    Args:
+        critic: pictures to scores; only the second loss teaches it.
+        made: swapped pictures.
+        real: as many pictures that nobody changed.
+
+    Returns:
+        What the pictures' maker pays, what the critic pays.
+    """
+    frozen = {name: parameter.detach() for name, parameter in critic.named_parameters()}
+    maker = -torch.func.functional_call(critic, frozen, made).float().mean()
+    scores = critic(torch.cat([real, made.detach()])).float()
+    for_real, for_made = scores.split([len(real), len(made)])
+    return maker, functional.relu(1 - for_real).mean() + functional.relu(1 + for_made).mean()
+
+
 def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weights) -> dict[str, Tensor]:
     """All losses of one step, weighted; their sum is minimised.
 
     Args:
-        net: an ``AeiNet``.
+        net: a ``Contest``.
         batch: reverse pairs first, then true swaps; either part may be empty.
         guides: the frozen teachers.
         weights: how much each loss counts.
     """
-    colour, mask_logit = net(batch.targets, batch.identities)
+    assert isinstance(net, Contest)
+    colour, mask_logit = (output.float() for output in net.net(batch.targets, batch.identities))
     losses = {"mask": weights.mask * functional.binary_cross_entropy_with_logits(mask_logit, batch.area)}
     reverse_share = batch.reverse / len(colour)
     pictures = composite(colour, batch.targets, batch.area)
@@ -213,8 +244,11 @@ def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weig
         parts = _reverse_losses(colour, pictures, batch, guides, weights)
         losses |= {name: value * reverse_share for name, value in parts.items()}
     if batch.reverse < len(colour):
-        parts = _swap_losses(net, colour, pictures, batch, guides, weights)
+        parts = _swap_losses(net.net, colour, pictures, batch, guides, weights)
         losses |= {name: value * (1 - reverse_share) for name, value in parts.items()}
+    if 0 < batch.reverse < len(colour):
+        real, critic = contest_losses(net.critic, pictures[batch.reverse :], batch.answers[: batch.reverse])
+        losses |= {"real": weights.real * real, "critic": weights.critic * critic}
     return losses
 
 
@@ -247,9 +281,10 @@ def _swap_losses(
         expression = guides.expression(targets)
     made_expression = guides.expression(swaps)
     half = max(len(swaps) // 2, 1)
-    undone, _ = net(swaps[:half].detach(), batch.own_identities[n : n + half])
+    undone = net(swaps[:half].detach(), batch.own_identities[n : n + half])[0].float()
     return {
         "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
+        "likeness": weights.likeness * (made * batch.own_teacher_identities[n:]).sum(1).clamp_min(0).mean(),
         "light": weights.light * light_loss(swaps, targets),
         "background": weights.background * ((colour - targets).abs() * (1 - area)).mean(),
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=0.2),

@@ -17,11 +17,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
 
 from vcam.training.identity_space import DIMENSIONS
 
 _PATCH = 4  # pixels per side that the stem folds into channels, and the head unfolds
 _SLOPE = 0.1
+_FINE = 32  # channels at half the resolution
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,16 @@ class Head(nn.Module):
 
     All sub-pixels of a channel start equal (ICNR, Aitken et al., 2017) and a 3x3 filter over the four
     output channels, at first a binomial blur, joins them: both work against a lattice of the patch's
-    period. Nothing leads from the input picture around the identity.
+    period. Two layers at half the resolution then add the finer detail, at first none; their kernels
+    reach across the patches' borders. Nothing leads from the input picture around the identity.
     """
 
     def __init__(self, channels: int):
         super().__init__()
         self.unfold = nn.Conv2d(channels, 4 * _PATCH**2, 3, 1, 1)
         self.join = nn.Conv2d(4, 4, 3, 1, 1)
+        self.fine = nn.Conv2d(16 + channels // 4, _FINE, 3, 1, 1)
+        self.detail = nn.Conv2d(_FINE, 16, 3, 1, 1)
         with torch.no_grad():
             start = nn.init.kaiming_normal_(torch.empty(4, channels, 3, 3), a=_SLOPE) * 0.5
             self.unfold.weight.copy_(start.repeat_interleave(_PATCH**2, 0))
@@ -132,10 +137,15 @@ class Head(nn.Module):
             binomial = torch.tensor([1.0, 2.0, 1.0]) / 4
             self.join.weight.copy_(torch.einsum("ij,a,b->ijab", torch.eye(4), binomial, binomial))
             self.join.bias.zero_()  # type: ignore[union-attr]
+            self.detail.weight.zero_()
+            self.detail.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """H (B, C, S/4, S/4) -> colour (B, 3, S, S) in -1..1, mask logit (B, 1, S, S)."""
-        out = self.join(functional.pixel_shuffle(self.unfold(_activate(h)), _PATCH))
+        h = _activate(h)
+        out = self.join(functional.pixel_shuffle(self.unfold(h), _PATCH))  # (B, 4, S, S)
+        coarse = torch.cat([functional.pixel_unshuffle(out, 2), functional.pixel_shuffle(h, 2)], 1)  # (B, 32, S/2, S/2)
+        out = out + functional.pixel_shuffle(self.detail(_activate(self.fine(coarse))), 2)
         return torch.tanh(out[:, :3]), out[:, 3:]
 
 
@@ -198,6 +208,37 @@ class AeiNet(nn.Module):
     def forward(self, x_t: Tensor, z_id: Tensor) -> tuple[Tensor, Tensor]:
         """X_t (B, 3, S, S), z_id (B, 512) -> colour (B, 3, S, S) in -1..1, mask logit (B, 1, S, S)."""
         return self.generator(x_t, self.identity(z_id))  # type: ignore[no-any-return]
+
+
+class Critic(nn.Module):
+    """Tells real pictures from swapped ones, patch by patch (PatchGAN, Isola et al., 2017; Miyato et al., 2018)."""
+
+    def __init__(self, channels: tuple[int, int, int] = (32, 64, 96)):
+        super().__init__()
+        a, b, c = channels
+        layers = [
+            nn.Conv2d(12, a, 3, 1, 1),
+            nn.Conv2d(a, b, 3, 2, 1),
+            nn.Conv2d(b, c, 3, 2, 1),
+            nn.Conv2d(c, 1, 3, 1, 1),
+        ]
+        self.layers = nn.ModuleList(spectral_norm(layer) for layer in layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (B, 3, S, S) -> score (B, 1, S/8, S/8), above 0 = real."""
+        x = functional.pixel_unshuffle(x, 2)
+        for layer in self.layers[:-1]:
+            x = _activate(layer(x))
+        return self.layers[-1](x)  # type: ignore[no-any-return]
+
+
+class Contest(nn.Module):
+    """What is trained: the generator, and the critic that it has to convince."""
+
+    def __init__(self, net: AeiNet):
+        super().__init__()
+        self.net = net
+        self.critic = Critic()
 
 
 def _neutral_styles(generator: AadGenerator) -> Iterator[Tensor]:

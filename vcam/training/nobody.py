@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from vcam import topology as topo
 from vcam.errors import BadInput
 from vcam.training.data import SETS, SIZE, Faces, load_faces, unit_embeddings
+from vcam.training.export import load_generator
 from vcam.training.identity_space import lift
-from vcam.training.loop import load_mean
-from vcam.training.networks import AeiNet, AeiNetSettings
+from vcam.training.networks import AeiNet
 from vcam.training.pack import write_atomically
 from vcam.training.pairs import likeness_of, thin_plate_field
 
@@ -231,9 +231,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
-    net = load_mean(options.checkpoint, AeiNet(AeiNetSettings()))
-    assert isinstance(net, AeiNet)
-    make_people(net, options.data, options.cache, options.models, options.seed)
+    make_people(load_generator(options.checkpoint), options.data, options.cache, options.models, options.seed)
 
 
 if __name__ == "__main__":

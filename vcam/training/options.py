@@ -55,6 +55,7 @@ class Options:
         resume: go on from the checkpoint in ``out``.
         pack: go on from the weights in this folder.
         device: auto, cpu or cuda.
+        precision: auto, float32 or bfloat16.
         threads: of torch.
     """
 
@@ -71,6 +72,7 @@ class Options:
     resume: bool
     pack: Path | None
     device: str
+    precision: str
     threads: int
 
 
@@ -112,6 +114,12 @@ def add_options(parser: argparse.ArgumentParser, *, data_required: bool = False)
         default="auto",
         help="where the net is trained; auto takes a GPU if there is one",
     )
+    add(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the convolutions; auto takes bfloat16 where the processor or the GPU has matrix units for it",
+    )
     add("--threads", type=positive(int), default=1, metavar="N", help="of the CPU (default: %(default)s)")  # fmt: skip
 
 
@@ -133,6 +141,7 @@ def read_options(net: str, given: argparse.Namespace) -> Options:
         resume=given.resume,
         pack=given.pack,
         device=given.device,
+        precision=given.precision,
         threads=given.threads,
     )
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from vcam import topology as topo
 from vcam.inference import open_session
+from vcam.training.data import labels_of
 from vcam.training.export import export_generator, load_generator
 from vcam.training.identity_space import DIMENSIONS
 from vcam.training.judge import Bench, Images, Swap, Vectors, contact_sheet, face_boxes, swap_with
@@ -28,8 +29,6 @@ Report = dict[str, Any]  # sections of figures; a section that could not be meas
 
 SHOWN = np.r_[0:12, 80:104]  # pairs on the contact sheet
 LEAST_PEOPLE = 8  # a smaller group says nothing
-ORIGINS = ("white", "black", "asian", "indian", "other")  # UTKFace's own labels 0..4; it has none for skin tone
-AGES = ((16, 24), (25, 39), (40, 59), (60, 120))
 GAZE = "not measured: neither our landmarks nor the teacher's have irises"
 
 
@@ -164,16 +163,6 @@ def measure_groups(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]]
         "pose_most": max(group["pose"] for group in groups.values()),
         "by_group": groups,
     }
-
-
-def labels_of(file: str) -> tuple[str, ...]:
-    """``utk_AGE_SEX_ORIGIN_...`` -> age band, sex, origin; nothing for another set's file name."""
-    parts = Path(file).name.split("_")
-    if parts[0] != "utk" or len(parts) < 4:
-        return ()
-    age, sex, origin = (int(part) for part in parts[1:4])
-    band = next((f"age {low}-{high}" for low, high in AGES if low <= age <= high), "age unknown")
-    return band, "female" if sex else "male", ORIGINS[origin]
 
 
 def _agreement(job: PairsJob, bench: Bench, shipped: Swap) -> Report | str:

@@ -158,7 +158,7 @@ _CLASS_WEIGHTS = torch.tensor([0.7, 0.7, 1.6, 2.0, 1.0, 1.5, 2.0, 2.0, 0.8])
 
 def losses(net: nn.Module, batch: RegionsBatch) -> dict[str, Tensor]:
     """Weighted cross-entropy, and a soft Dice loss over the classes so that small regions count."""
-    logits = net(batch.crops)  # [B, 9, 64, 64]
+    logits = net(batch.crops).float()  # [B, 9, 64, 64]
     entropy = functional.cross_entropy(logits, batch.regions, _CLASS_WEIGHTS.to(logits.device), ignore_index=UNJUDGED)
     judged = (batch.regions != UNJUDGED)[:, None]
     truth = functional.one_hot(batch.regions.clamp(max=len(REGIONS) - 1), len(REGIONS)).permute(0, 3, 1, 2) * judged
@@ -234,6 +234,7 @@ def run(options: Options) -> None:
         validate=lambda mean: region_figures(mean, unseen),
         resume=options.resume,
         device=options.device,
+        precision=options.precision,
     )
 
 

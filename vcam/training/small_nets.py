@@ -7,6 +7,7 @@ pixel-unshuffle in place of the first full-resolution layers saves most of the m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,15 @@ def conv_unit(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn
     """Convolution, batch norm (folded at export), ReLU."""
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs, momentum=0.05), nn.ReLU(inplace=True))
+
+
+class ExactLinear(nn.Linear):
+    """A linear layer that stays float32 where training rounds the others: its outputs are fractions of a pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As ``nn.Linear``."""
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float())
 
 
 class ResidualUnit(nn.Module):
@@ -52,9 +62,9 @@ class LandmarkNet(nn.Module):
             conv_unit(c, d, 2),  # [B, d, 4, 4]
             conv_unit(d, d),
         )
-        self.points = nn.Linear(d * 16, 2 * topology.COUNT)
-        self.pose = nn.Linear(d * 16, 3)
-        self.presence = nn.Linear(d * 16, 1)
+        self.points = ExactLinear(d * 16, 2 * topology.COUNT)
+        self.pose = ExactLinear(d * 16, 3)
+        self.presence = ExactLinear(d * 16, 1)
         nn.init.normal_(self.points.weight, std=0.01)
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -117,7 +127,7 @@ class DetectorNet(nn.Module):
         p16 = self.lateral[1](c16) + functional.interpolate(p32, scale_factor=2.0, mode="nearest")
         p8 = self.lateral[0](c8) + functional.interpolate(p16, scale_factor=2.0, mode="nearest")
         levels = zip((p8, p16, p32), self.smooth, self.heads, STRIDES, strict=True)
-        return torch.cat([decode_cells(head(smooth(p)), stride) for p, smooth, head, stride in levels], 1)
+        return torch.cat([decode_cells(head(smooth(p)).float(), stride) for p, smooth, head, stride in levels], 1)
 
 
 def decode_cells(raw: Tensor, stride: int) -> Tensor:
@@ -146,41 +156,91 @@ class DetectorExport(nn.Module):
         return torch.sigmoid(cells[:, :, 0]), cells[:, :, 1:5], cells[:, :, 5:]
 
 
-class _LinearStage(nn.Module):
-    """A stage whose output may be negative, as the teacher's residual sums are."""
+class _SlopedReluFunction(torch.autograd.Function):
+    """PReLU by whole-array operations: on a CPU a third of the time of torch's own."""
 
-    def __init__(self, *units: nn.Module, channels: int):
-        super().__init__()
-        self.units = nn.Sequential(*units)
-        self.out = nn.Conv2d(channels, channels, 1)
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(x, slope)
+        return torch.addcmul(functional.relu(x).mul_(1 - slope), x, slope)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        x, slope = ctx.saved_tensors
+        positive = torch.ops.aten.threshold_backward(grads[0], x, 0)
+        negative = grads[0] - positive
+        to_slope = (negative * x).sum((0, 2, 3), dtype=torch.float32).view_as(slope)
+        return positive.addcmul_(negative, slope), to_slope.to(slope.dtype)
+
+
+class SlopedRelu(nn.PReLU):
+    """A ReLU whose negative side has a learned slope for each channel (He et al., 2015)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.out(self.units(x))
+        """Same shape."""
+        if not self.training:
+            return functional.prelu(x, self.weight)
+        return _SlopedReluFunction.apply(x, self.weight.view(1, -1, 1, 1).to(x.dtype))  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _StridedDepthwise(nn.Conv2d):
+    """Stays float32 where training rounds the others: its way back is ten times slower in bfloat16."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float())
+
+
+def _sloped_unit(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    """Convolution, batch norm (folded at export), sloped ReLU."""
+    kind = _StridedDepthwise if groups > 1 and stride > 1 else nn.Conv2d
+    conv = kind(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return [conv, nn.BatchNorm2d(outputs, momentum=0.05), SlopedRelu(outputs)]
+
+
+class Bottleneck(nn.Module):
+    """Widen, look around in each channel, narrow (Sandler et al., 2018); what it finds is added if the shape stays."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, stride: int = 1, *before: nn.Module):
+        super().__init__()
+        self.residual = inputs == outputs and stride == 1 and not before
+        self.units = nn.Sequential(
+            *before,
+            *_sloped_unit(inputs, hidden),
+            *_sloped_unit(hidden, hidden, 3, stride, hidden),
+            nn.Conv2d(hidden, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs, momentum=0.05),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs, H, W] to [B, outputs, H / stride, W / stride]."""
+        found: Tensor = self.units(x)
+        return x + found if self.residual else found
 
 
 class EmbedderNet(nn.Module):
-    """Identity embedder in stages whose outputs have the shapes of a MobileFaceNet's, to be distilled stage by stage.
+    """Identity embedder: a MobileFaceNet (Chen et al., 2018), in stages that can be distilled one by one."""
 
-    MobileFaceNet: Chen et al., 2018. Ours has plain convolutions and other blocks.
-    """
-
-    def __init__(self, widths: Sequence[int] = (64, 128, 128), depths: Sequence[int] = (1, 2, 2)):
+    def __init__(self, widths: Sequence[int] = (64, 128, 128), depths: Sequence[int] = (4, 6, 2)):
         super().__init__()
         a, b, c = widths
+        front = [*_sloped_unit(3, a, 3, 2), *_sloped_unit(a, a, 3, 1, a)]  # [B, a, 56, 56]
         self.stages = nn.ModuleList(
             [
-                _LinearStage(nn.PixelUnshuffle(4), conv_unit(48, a), channels=a),  # [B, a, 28, 28]
-                _LinearStage(*(ResidualUnit(a) for _ in range(depths[0])), channels=a),
-                _LinearStage(conv_unit(a, b, 2), *(ResidualUnit(b) for _ in range(depths[1])), channels=b),
-                _LinearStage(conv_unit(b, c, 2), *(ResidualUnit(c) for _ in range(depths[2])), channels=c),
+                Bottleneck(a, 2 * a, a, 2, *front),  # [B, a, 28, 28]
+                *(Bottleneck(a, 2 * a, a) for _ in range(depths[0])),
+                Bottleneck(a, 4 * a, b, 2),  # [B, b, 14, 14]
+                *(Bottleneck(b, 2 * b, b) for _ in range(depths[1])),
+                Bottleneck(b, 4 * b, c, 2),  # [B, c, 7, 7]
+                *(Bottleneck(c, 2 * c, c) for _ in range(depths[2])),
             ]
-        )  # stages 2 and 3: [B, b, 14, 14], [B, c, 7, 7]
+        )
         self.head = nn.Sequential(
-            conv_unit(c, 4 * c, kernel=1),
+            *_sloped_unit(c, 4 * c),
             nn.Conv2d(4 * c, 4 * c, 7, groups=4 * c, bias=False),  # a learned weight for each place
             nn.BatchNorm2d(4 * c, momentum=0.05),
             nn.Flatten(),
-            nn.Linear(4 * c, 128),
+            ExactLinear(4 * c, 128),
         )
 
     def forward(self, crop: Tensor) -> Tensor:
@@ -189,21 +249,6 @@ class EmbedderNet(nn.Module):
             crop = stage(crop)
         embedding: Tensor = self.head(crop)
         return embedding
-
-    def staged(self, crop: Tensor, given: Sequence[Tensor] | None = None) -> tuple[list[Tensor], Tensor]:
-        """All stages' outputs and the embedding.
-
-        Args:
-            crop: [B, 3, 112, 112] in -1..1.
-            given: the teacher's four stage outputs; each stage then starts from those instead of its
-                predecessor's own, so that all stages learn at once from the first step.
-        """
-        outputs = []
-        x = crop
-        for k, stage in enumerate(self.stages):
-            outputs.append(stage(x))
-            x = given[k] if given is not None else outputs[-1]
-        return outputs, self.head(x)
 
 
 class EmbedderExport(nn.Module):
