@@ -50,6 +50,11 @@ def positive_seconds(text: str) -> float:
     return seconds
 
 
+def notice(text: str) -> None:
+    """Tell the user a sentence beside the command's output."""
+    print(text, file=sys.stderr)
+
+
 def add_consent(parser: argparse.ArgumentParser) -> None:
     """``--consent`` and ``--note``."""
     parser.add_argument(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcam.catalogue import find_models_folder, has_net, net_file
-from vcam.cli.arguments import Subparsers, add_consent, consent_from
+from vcam.cli.arguments import Subparsers, add_consent, consent_from, notice
 from vcam.cli.train import fill_cache
 from vcam.config import Engine, PipelineSettings
 
@@ -119,7 +119,7 @@ def evaluate_pairs(arguments: argparse.Namespace) -> int:
     dlib = arguments.dlib or find_dlib_nets()
     fill_cache(arguments.data, arguments.cache, PAIR_SETS)
     job = PairsJob(models, arguments.data, arguments.cache, dlib, arguments.checkpoint, arguments.sheet)
-    report = measure_pairs(job, lambda text: print(text, file=sys.stderr))
+    report = measure_pairs(job, notice)
     bars = {"as_shipped": GENERATOR_BARS, "agreement": AGREEMENT_BARS, "speed": SPEED_BARS}
     if arguments.json:
         print(json.dumps(report, indent=1))
@@ -140,9 +140,6 @@ def evaluate_video(arguments: argparse.Namespace) -> int:
 
     from vcam.evaluate import measure_flicker
     from vcam.training.bars import FLICKER_MOST
-
-    def notice(text: str) -> None:
-        print(text, file=sys.stderr)
 
     settings = PipelineSettings(Engine(arguments.engine), arguments.models, mark=False)
     with tqdm(unit=" frames", disable=None, file=sys.stderr, desc=arguments.clip.name) as bar:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcam.cli.arguments import Subparsers, add_consent, consent_from, told
+from vcam.cli.arguments import Subparsers, add_consent, consent_from, notice, told
 from vcam.errors import BadInput, BadSettings
 
 if TYPE_CHECKING:
@@ -96,13 +96,14 @@ def list_faces(_arguments: argparse.Namespace) -> int:
 def add_face(arguments: argparse.Namespace) -> int:
     """Add a person."""
     from vcam.safeguards.consent import wording
+    from vcam.video.photos import load_photo
 
     stated = consent_from(arguments)(arguments.photos[0])
     name = arguments.name or arguments.photos[0].stem
-    which = dict.fromkeys(arguments.photos, arguments.which)
+    photos = [load_photo(path) for path in arguments.photos]
     looks = None if arguments.confirm is None else _look_into(arguments.confirm)
     added = open_library().add(
-        arguments.photos, name, stated.basis, stated.note, lambda text: print(text, file=sys.stderr), which, looks
+        photos, name, stated.basis, stated.note, notice, dict.fromkeys(photos, arguments.which), looks
     )
     print(f"{added.name} can be worn now. Recorded: {wording(stated.basis)}")
     tell_the_program()
@@ -116,10 +117,10 @@ def _look_into(camera_name: str) -> list[Embedding]:
     from vcam.pipeline.session import first_camera
     from vcam.video.cameras import open_camera
 
-    print("Look into the camera; no picture of it is kept.", file=sys.stderr)
+    notice("Look into the camera; no picture of it is kept.")
     camera = open_camera(camera_name or first_camera(), DEFAULT_MODE)
     try:
-        return look_into(camera, find_models_folder())
+        return look_into(lambda: camera.read().image, find_models_folder())
     finally:
         camera.close()
 

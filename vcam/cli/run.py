@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcam.cli.arguments import Subparsers, add_face, add_mode, consent_from, positive_seconds, told
+from vcam.cli.arguments import Subparsers, add_face, add_mode, consent_from, notice, positive_seconds, told
 from vcam.config import Engine, PipelineSettings, RunSettings
 from vcam.errors import BadSettings
 from vcam.types import BadgeMode, Safe, VideoMode
@@ -72,9 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     check_writable(arguments.stats_json)
     logging.basicConfig(format="%(message)s", level=logging.INFO)  # which camera, which output, lost and back
-    source = read_face(
-        settings.face, arguments.models, lambda text: print(text, file=sys.stderr), consent_from(arguments)
-    )
+    source = read_face(settings.face, arguments.models, notice, consent_from(arguments))
     session = open_session(settings, enabled=not arguments.off, source=source)
     with session.runner as runner:
         wait(runner, arguments.seconds)
@@ -94,10 +92,9 @@ def _signed(path: Path, session: Session, report: dict[str, object]) -> str:
     from vcam.daemon.signing import sign_written
     from vcam.safeguards.watermark import can_carry
 
-    if not report["frames_swapped"]:
-        return "not signed: it shows no swap"
     mode, engines = session.runner.mode, session.engines
-    return sign_written(path, engines.session, marked=engines.settings.mark and can_carry(mode.width, mode.height))
+    marked = engines.settings.mark and can_carry(mode.width, mode.height)
+    return sign_written(path, engines.session, swapped=bool(report["frames_swapped"]), marked=marked)
 
 
 def check_writable(path: Path | None) -> None:

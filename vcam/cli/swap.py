@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcam.cli.arguments import Subparsers, add_face, consent_from
+from vcam.cli.arguments import Subparsers, add_face, consent_from, notice
 from vcam.config import Engine, PipelineSettings
 from vcam.types import BadgeMode, Safe
 
@@ -42,9 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
     from vcam.daemon.library import read_face
     from vcam.pipeline.files import SwapJob, is_photo, swap_photo_file, swap_video_file
 
-    def notice(text: str) -> None:
-        print(text, file=sys.stderr)
-
     job = SwapJob(
         arguments.input,
         arguments.output,
@@ -73,6 +70,4 @@ def _signed(job: SwapJob, counts: SwapCounts) -> str:
     """Sign the result; what came of that."""
     from vcam.daemon.signing import sign_written
 
-    if not counts.swapped:
-        return "not signed: it shows no swap"
-    return sign_written(job.output, job.session, marked=counts.marked)
+    return sign_written(job.output, job.session, swapped=counts.swapped > 0, marked=counts.marked)

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 def sign_written(
-    path: Path, session: int, *, marked: bool, folder: Path | None = None, keys: KeyStore | None = None
+    path: Path, session: int, *, swapped: bool, marked: bool, folder: Path | None = None, keys: KeyStore | None = None
 ) -> str:
-    """Sign a file that shows a swap with the key of this installation, which lies sealed beside the user's faces.
+    """Sign a file with the key of this installation, which lies sealed beside the user's faces.
 
     Args:
         path: of the finished file; it stays as it is if it cannot be signed.
         session: 24 bits, as in the watermark.
+        swapped: whether it shows a swap; a file that shows none is not signed.
         marked: whether the watermark is in it.
         folder: of the gallery.
         keys: where the gallery's key lies.
@@ -27,6 +28,8 @@ def sign_written(
     Returns:
         What came of it, in words that go on after "written": "signed", or "not signed: " and why.
     """
+    if not swapped:
+        return "not signed: it shows no swap"
     from vcam.safeguards.provenance import check_available, sign_in_place, signing_key
     from vcam.safeguards.vault import SystemKeyring, open_vault
 
