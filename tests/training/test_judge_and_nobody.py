@@ -52,6 +52,30 @@ def test_a_lattice_of_four_pixels_is_seen() -> None:
     assert judge._lattice(lattice) > 3 * judge._lattice(plain)
 
 
+def test_a_source_is_found_again_only_before_everybody_else() -> None:
+    people = unit(40, 16)
+    asked = people[:4] + 0.1 * unit(4, 16, seed=1)
+    assert judge.retrieved(asked, people[:4], people[4:]).all()
+    assert not judge.retrieved(asked, people[4:8], people[:4]).any()
+
+
+def test_one_stranger_in_a_thousand_reaches_the_threshold() -> None:
+    people = unit(400, 64)
+    threshold = judge.far_threshold(people, 1e-3)
+    cosines = (people @ people.T)[np.triu_indices(400, 1)]
+    assert (cosines >= threshold).mean() == pytest.approx(1e-3, rel=0.05)
+    assert judge.share_above(people, people, threshold) == 1
+
+
+def test_the_others_play_no_part_in_the_pairs() -> None:
+    identity = np.array([f"p{i // 2}" for i in range(40)])
+    pairs = judge.Pairs(np.array([0, 2]), np.array([1, 3]), np.array([10, 12]))
+    others = judge.strangers_of(identity, pairs, 100)
+    assert set(identity[others]) == {f"p{i}" for i in range(20)} - {"p0", "p1", "p5", "p6"}
+    assert len(set(identity[others])) == len(others)
+    assert len(judge.strangers_of(identity, pairs, 3)) == 3
+
+
 def test_the_contact_sheet_has_a_row_for_each_kind() -> None:
     pictures = np.zeros((5, 128, 128, 3), np.uint8)
     assert judge.contact_sheet(pictures, pictures, pictures, columns=2).shape == (2 * 3 * 128, 2 * 128, 3)

@@ -39,6 +39,8 @@ from vcam.training.teachers import Teacher
 PAIR_SETS = tuple(name for name in SETS if name != "lfw")  # of the pairs, the judge's centring and the groups
 PAIRS = Path(__file__).with_name("pairs_val.csv")
 _CENTRING_FACES = 300
+_OTHERS = 500  # people beside whom a swap's source must be found again
+_FAR = 1e-3  # false accepts: so many strangers are as alike as the threshold
 _EMBEDDER_FROM_IMAGE = np.array([[1.16836, 0.000178, -18.930], [-0.000178, 1.16836, -17.860]])
 
 Images = NDArray[np.uint8]  # (N, 128, 128, 3) RGB
@@ -190,6 +192,9 @@ class Bench:
             role: self.judge.describe(self.faces.images[rows], face_boxes(landmarks[rows]))
             for role, rows in (("source", pairs.source), ("source2", pairs.source2), ("target", pairs.target))
         }
+        others = strangers_of(self.faces.identity, pairs, _OTHERS)
+        self.others = self.judge.describe(self.faces.images[others], face_boxes(landmarks[others]))
+        self.same_person = far_threshold(self.others, _FAR)
         self.target_pose = self.attributes.pose(self.targets)
         self.target_expression = self.attributes.expression(self.targets)
         self.target_landmarks = self.attributes.landmarks(self.targets)
@@ -202,6 +207,9 @@ class Bench:
             "judge_strangers": mean_cosine(judged["source"], judged["target"]),
             "teacher_same_person": mean_cosine(teacher[pairs.source], teacher[pairs.source2]),
             "teacher_strangers": mean_cosine(teacher[pairs.source], teacher[pairs.target]),
+            "judge_threshold": self.same_person,
+            "judge_same_person_above_threshold": share_above(judged["source"], judged["source2"], self.same_person),
+            "judge_top1_other_photo": float(retrieved(judged["source"], judged["source2"], self.others).mean()),
         }
 
     def measure(self, swap: Swap, identities: Vectors | None = None) -> tuple[dict[str, float], Images]:
@@ -224,15 +232,17 @@ class Bench:
     def _identity(self, swaps: Images) -> dict[str, float]:
         judged, pairs = self.judge.describe(swaps, self.boxes), self.pairs
         teacher = self._teacher(swaps)
-        people, first = np.unique(self.faces.identity[pairs.source], return_index=True)
-        best = people[(judged @ self.judged["source2"][first].T).argmax(1)]
+        found = retrieved(judged, self.judged["source"], self.others)
+        found2 = retrieved(judged, self.judged["source2"], self.others)
         to_source = (judged * self.judged["source"]).sum(1)
         to_target = (judged * self.judged["target"]).sum(1)
         return {
             "judge_source": float(to_source.mean()),
             "judge_source2": mean_cosine(judged, self.judged["source2"]),
             "judge_target": float(to_target.mean()),
-            "judge_top1": float((best == self.faces.identity[pairs.source]).mean()),
+            "judge_above_threshold": share_above(judged, self.judged["source"], self.same_person),
+            "judge_top1": float((found & (to_source > to_target)).mean()),
+            "judge_top1_other_photo": float(found2.mean()),
             "judge_nearer_source": float((to_source > to_target).mean()),
             "teacher_source": mean_cosine(teacher, self.embeddings[pairs.source]),
             "teacher_target": mean_cosine(teacher, self.embeddings[pairs.target]),
@@ -270,6 +280,30 @@ class Bench:
 def mean_cosine(a: Vectors, b: Vectors) -> float:
     """Mean cosine of rows of unit length."""
     return float((a * b).sum(1).mean())
+
+
+def share_above(a: Vectors, b: Vectors, threshold: float) -> float:
+    """How many rows of unit length have at least that cosine."""
+    return float(((a * b).sum(1) >= threshold).mean())
+
+
+def strangers_of(identity: NDArray[np.str_], pairs: Pairs, count: int) -> NDArray[np.intp]:
+    """One picture each of so many people who play no part in the pairs: rows, the same ones every time."""
+    _, rows = np.unique(identity, return_index=True)
+    parts = np.isin(identity[rows], identity[np.concatenate([pairs.source, pairs.target])])
+    rows = rows[~parts]
+    return np.sort(np.random.default_rng(5).choice(rows, min(count, len(rows)), replace=False))
+
+
+def far_threshold(strangers: Vectors, far: float) -> float:
+    """The cosine that this share of pairs of strangers (N, D) reaches."""
+    cosines = (strangers @ strangers.T)[np.triu_indices(len(strangers), 1)]
+    return float(np.quantile(cosines, 1 - far))
+
+
+def retrieved(asked: Vectors, own: Vectors, others: Vectors) -> NDArray[np.bool_]:
+    """Whether each asked vector (N, D) is nearer to its own (N, D) than to every other one (M, D)."""
+    return np.asarray((asked * own).sum(1) > (asked @ others.T).max(1), np.bool_)
 
 
 def _correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
