@@ -135,10 +135,10 @@ def measure_small_net(net: str) -> Mapping[str, Any] | str:
 
 
 def generator_rows(lacking: str) -> Iterator[Row]:
-    """The fixed pairs, groups of people, gaze, agreement and speed."""
+    """The fixed pairs, groups of people, agreement and speed."""
     report = lacking or measure_generator()
     if isinstance(report, str):
-        report = dict.fromkeys(("as_shipped", "agreement", "speed", "groups", "gaze"), report)
+        report = dict.fromkeys(("as_shipped", "agreement", "speed", "groups"), report)
     yield from judged("generator as it ships", report["as_shipped"], bars.GENERATOR_BARS)
     for name in ("as_shipped", "with_teacher_identities", "references"):
         for key in ("judge_source", "judge_target", "judge_same_person", "lattice"):
@@ -153,7 +153,6 @@ def generator_rows(lacking: str) -> Iterator[Row]:
             fair = share["identity"] >= bars.GROUP_LEAST and share["pose"] <= 1 / bars.GROUP_LEAST
             asked = f">= {bars.GROUP_LEAST:g}, <= {1 / bars.GROUP_LEAST:.2f}"
             yield Row(f"generator: {name} ({share['people']} people)", figure, asked, fair)
-    yield Row("generator: irises within 5 % of the eye's width", report["gaze"], "<= 5 %", False)
     yield from judged("generator", report["agreement"], bars.AGREEMENT_BARS)
     yield from judged("speed", report["speed"], bars.SPEED_BARS)
     if isinstance(report["speed"], Mapping):

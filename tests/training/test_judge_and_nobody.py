@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+from vcam import topology as topo  # noqa: E402
 from vcam.errors import BadInput  # noqa: E402
 from vcam.training import judge, nobody  # noqa: E402
 from vcam.training.networks import TINY, AeiNet  # noqa: E402
@@ -74,6 +76,26 @@ def test_the_others_play_no_part_in_the_pairs() -> None:
     assert set(identity[others]) == {f"p{i}" for i in range(20)} - {"p0", "p1", "p5", "p6"}
     assert len(set(identity[others])) == len(others)
     assert len(judge.strangers_of(identity, pairs, 3)) == 3
+
+
+def test_the_gaze_is_where_the_eye_is_dark() -> None:
+    landmarks = np.zeros((1, topo.COUNT, 2), np.float32)
+    turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    for eye, x in ((topo.EYE_LEFT, 45), (topo.EYE_RIGHT, 83)):
+        landmarks[0, eye] = np.stack([x + 10 * np.cos(turns), 60 + 4 * np.sin(turns)], 1)
+
+    def looking(shift: float) -> np.ndarray:
+        big = np.full((512, 512, 3), 225, np.uint8)
+        for x in (45, 83):
+            cv2.circle(big, (round((x + shift) * 4), 242), 12, (40, 30, 20), -1)
+        return cv2.resize(big, (128, 128), interpolation=cv2.INTER_AREA)[None]
+
+    straight = looking(0)
+    assert judge.gaze_error(straight, straight, landmarks) == 0
+    assert judge.gaze_error(looking(2), straight, landmarks) == pytest.approx(10, abs=1)  # 2 of 20 px
+    assert judge.gaze_error(looking(1) // 2, straight, landmarks) == pytest.approx(5, abs=1)  # in weaker light too
+    landmarks[:, :, 1] = 60  # closed
+    assert np.isnan(judge.gaze_error(straight, straight, landmarks))
 
 
 def test_the_contact_sheet_has_a_row_for_each_kind() -> None:

@@ -72,6 +72,7 @@ GENERATOR_BARS = (
     Bar("landmarks_percent", "landmarks, % of the inter-eye distance", AT_MOST, 3),
     Bar("mouth_percent", "mouth, % of the inter-eye distance", AT_MOST, 3),
     Bar("eyes_percent", "eyes, % of the inter-eye distance", AT_MOST, 3),
+    Bar("gaze_percent", "gaze: irises, % of the eye's width", AT_MOST, 5),
     Bar("mouth_opening_r", "mouth opening, correlation with the target's", AT_LEAST, 0.9),
     Bar("eye_opening_r", "eye opening, correlation with the target's", AT_LEAST, 0.9),
     Bar("light_l1", "light: low-pass L1 in the face, 0..1", AT_MOST, 0.03),

@@ -40,6 +40,7 @@ PAIR_SETS = tuple(name for name in SETS if name != "lfw")  # of the pairs, the j
 PAIRS = Path(__file__).with_name("pairs_val.csv")
 _CENTRING_FACES = 300
 _OTHERS = 500  # people beside whom a swap's source must be found again
+_OPEN_EYE = 0.2  # height by width from which an iris can be seen
 _FAR = 1e-3  # false accepts: so many strangers are as alike as the threshold
 _EMBEDDER_FROM_IMAGE = np.array([[1.16836, 0.000178, -18.930], [-0.000178, 1.16836, -17.860]])
 
@@ -259,6 +260,7 @@ class Bench:
             "eyes_percent": 100 * float(error[:, topo.EYES].mean()),
             "mouth_opening_r": _correlation(_mouth_opening(made), _mouth_opening(wanted)),
             "eye_opening_r": _correlation(_eye_opening(made), _eye_opening(wanted)),
+            "gaze_percent": gaze_error(swaps, self.targets, wanted),
             "pose_deg": float(np.abs(pose - self.target_pose).mean()),
             "expression_kept": float((self.attributes.expression(swaps) == self.target_expression).mean()),
         }
@@ -304,6 +306,40 @@ def far_threshold(strangers: Vectors, far: float) -> float:
 def retrieved(asked: Vectors, own: Vectors, others: Vectors) -> NDArray[np.bool_]:
     """Whether each asked vector (N, D) is nearer to its own (N, D) than to every other one (M, D)."""
     return np.asarray((asked * own).sum(1) > (asked @ others.T).max(1), np.bool_)
+
+
+def gaze_error(swaps: Images, targets: Images, landmarks: NDArray[np.float32]) -> float:
+    """How far irises lie from the target's, % of the eye's width: mean over all open eyes.
+
+    No landmarks here have irises; an iris is the dark spot between the lids, its place the centre of darkness.
+
+    Args:
+        swaps: (N, 128, 128, 3) RGB.
+        targets: the same before the swap.
+        landmarks: (N, 157, 2) pixels of the targets.
+    """
+    errors = []
+    for swap, target, points in zip(swaps, targets, landmarks, strict=True):
+        for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
+            lids = points[eye]
+            width, height = np.ptp(lids[:, 0]), np.ptp(lids[:, 1])
+            if height >= _OPEN_EYE * width:
+                apart = dark_centre(swap, lids) - dark_centre(target, lids)
+                errors.append(100 * float(np.linalg.norm(apart)) / width)
+    return float(np.mean(errors)) if errors else float("nan")
+
+
+def dark_centre(image: NDArray[np.uint8], lids: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The centre (x, y) of what is darker than the mean between the lids (P, 2), each place by its darkness squared."""
+    scale = 4
+    grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    between = np.zeros(grey.shape, np.uint8)
+    cv2.fillPoly(between, [np.round((lids + 0.5) * scale - 0.5).astype(np.int32)], 1)
+    rows, columns = np.nonzero(between)
+    inside = grey[rows, columns].astype(np.float64)
+    darkness = (inside.mean() - inside).clip(0) ** 2 + 1e-6
+    centre = np.array([(columns * darkness).sum(), (rows * darkness).sum()]) / darkness.sum()
+    return np.asarray((centre + 0.5) / scale - 0.5)
 
 
 def _correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:

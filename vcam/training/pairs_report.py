@@ -29,7 +29,6 @@ Report = dict[str, Any]  # sections of figures; a section that could not be meas
 
 SHOWN = np.r_[0:12, 80:104]  # pairs on the contact sheet
 LEAST_PEOPLE = 8  # a smaller group says nothing
-GAZE = "not measured: neither our landmarks nor the teacher's have irises"
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,6 @@ def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) 
             "as_shipped": shipped,
             "with_teacher_identities": taught,
             "groups": measure_groups(bench, swap, embed),
-            "gaze": GAZE,
             "agreement": _agreement(job, bench, swap),
             "speed": measure_speed(folder, job.models),
         }
