@@ -84,6 +84,16 @@ def test_a_changed_frame_of_the_record_is_found(tmp_path, vault, ending):
         assert not read_provenance(target).intact, at
 
 
+def test_every_bit_of_what_the_signature_stands_in_counts(signed):
+    whole = signed.read_bytes()
+    begins, padding = whole.index(b"\xd2\x84"), whole.index(b"\xa1cpadY")
+    ends = padding + 8 + int.from_bytes(whole[padding + 6 : padding + 8], "big")
+    for at in (*range(begins, begins + 5), *range(padding, padding + 8), *range(ends, ends + 3)):
+        for bit in range(8):
+            signed.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+            assert not read_provenance(signed).intact, (at, bit)
+
+
 def test_signing_in_place_leaves_a_bad_file_as_it_was(tmp_path, vault):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")

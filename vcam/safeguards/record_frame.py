@@ -20,6 +20,7 @@ _CLAIMS = ("c2pa.claim", "c2pa.claim.v2")
 _PAYLOADS = (b"cbor", b"json")
 _BMFF_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _PADDING = b"\xa1cpadY"  # CBOR: the signature's unsigned header holds one entry, "pad", its length in two bytes
+_DETACHED = b"\xf6\x58\x40"  # CBOR, after it: null in the payload's place, then the 64 bytes of the signature
 
 Content = bytes | mmap.mmap
 
@@ -137,8 +138,8 @@ def _container(record: bytes, ending: str) -> tuple[bytes, bytes]:
 
 
 def _padding_is_empty(record: bytes) -> bool:
-    """Whether the zeros that fill up the signature's box are zeros still."""
+    """Whether the zeros that fill up the signature's box are zeros still, and followed by the signature alone."""
     at = record.find(_PADDING)
     start = at + len(_PADDING) + 2
     length = int.from_bytes(record[start - 2 : start], "big")
-    return at >= 0 and record[start : start + length] == bytes(length)
+    return at >= 0 and record[start : start + length + len(_DETACHED)] == bytes(length) + _DETACHED
