@@ -1,6 +1,6 @@
 """The proof of the networks: ``make proof-networks``. Takes about half an hour, most of it the judges' time.
 
-Needs the extra 'train' (pip install torch onnx), the judge (pip install dlib-bin face_recognition_models) and the data:
+Needs the extra 'train' (pip install torch onnx matplotlib), the judge (pip install dlib-bin face_recognition_models) and the data:
 FACEWARP_DATA names its folder, FACEWARP_CACHE the cache of faces (made if missing), FACEWARP_BACKGROUNDS pictures
 without faces, FACEWARP_CHECKPOINT the generator's checkpoint that was shipped. A row that cannot be measured for want
 of one of these falls short and says so.

@@ -98,11 +98,6 @@ def test_the_gaze_is_where_the_eye_is_dark() -> None:
     assert np.isnan(judge.gaze_error(straight, straight, landmarks))
 
 
-def test_the_contact_sheet_has_a_row_for_each_kind() -> None:
-    pictures = np.zeros((5, 128, 128, 3), np.uint8)
-    assert judge.contact_sheet(pictures, pictures, pictures, columns=2).shape == (2 * 3 * 128, 2 * 128, 3)
-
-
 def test_without_dlib_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dlib", None)
     with pytest.raises(BadInput, match="pip install dlib-bin"):

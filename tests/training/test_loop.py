@@ -6,6 +6,7 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
@@ -55,9 +56,12 @@ def test_training_learns_and_writes_its_figures(tmp_path: Path) -> None:
         return {"error": losses(net, make_batch(999))["square"].item()}
 
     before = validate(make_net().eval())["error"]
-    loop.train(make_net(), make_batch, losses, loop.Plan(steps=300, warm_up=5), tmp_path, validate=validate)
+    plan, sheet = loop.Plan(steps=300, warm_up=5), np.full((8, 8, 3), 90, np.uint8)
+    loop.train(make_net(), make_batch, losses, plan, tmp_path, validate=validate, sheet=lambda _: sheet)
     rows = [json.loads(line) for line in (tmp_path / "validation.jsonl").read_text().splitlines()]
     assert rows[-1]["step"] == 300
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+    assert (tmp_path / "sheet_000300.jpg").is_file()
     assert rows[-1]["error"] < 0.5 * before
     assert (tmp_path / "log.csv").read_text().startswith("step,seconds,rate,square")
 

@@ -1,7 +1,8 @@
 """The house of training: data -> networks -> losses -> loops -> export. The only home of torch.
 
 Read in this order: ``data`` (the cache of faces), ``pairs`` (reverse pseudo-inputs), ``teachers``
-(frozen ONNX nets inside torch), ``networks``, ``losses``, ``generator`` (the loop), ``export``.
+(frozen ONNX nets inside torch), ``networks``, ``losses``, ``generator``, ``loop``, ``sheets`` (what one
+looks at meanwhile), ``export``.
 """
 
 from importlib import import_module
@@ -13,9 +14,9 @@ def require_torch() -> None:
     """Say in one sentence what is missing, before anything of this package is imported.
 
     Raises:
-        BadInput: PyTorch or onnx is not installed.
+        BadInput: PyTorch, onnx or matplotlib is not installed.
     """
-    for library in ("torch", "onnx"):
+    for library in ("torch", "onnx", "matplotlib"):
         try:
             import_module(library)
         except ImportError as error:

@@ -19,6 +19,7 @@ from vcam.training.collages import Collage, CollageMaker, Scene
 from vcam.training.data import Faces, load_faces
 from vcam.training.landmarks import to_net
 from vcam.training.options import Options
+from vcam.training.sheets import bands, with_boxes
 from vcam.training.small_nets import STRIDES, DetectorNet
 from vcam.training.warm_start import warm_start
 
@@ -140,21 +141,37 @@ def count_matches(found: Detections, collage: Collage) -> tuple[int, int]:
     return len(collage.boxes) - len(free), false
 
 
-def validator(maker: CollageMaker, count: int = 150, threshold: float = 0.5) -> loop.Validate:
+CROWD = Scene(roll_deg=30, counts=(0, 0.4, 0.25, 0.15, 0.1, 0.1))
+
+
+@torch.inference_mode()
+def find(net: nn.Module, collage: Collage, threshold: float = 0.5) -> Detections:
+    """The faces of a collage."""
+    cells = net(to_net(collage.image[None]))[0]
+    scores, rest = torch.sigmoid(cells[:, 0]).numpy(), cells[:, 1:].numpy()
+    return select(scores, rest[:, :4], rest[:, 4:], threshold)
+
+
+def sheet_of(maker: CollageMaker, count: int = 12) -> loop.Sheet:
+    """The boxes found in unseen collages."""
+    rng = np.random.default_rng(12)
+    crowd = [maker.draw(rng, 192, 320, CROWD) for _ in range(count)]
+
+    def draw(net: nn.Module) -> NDArray[np.uint8]:
+        return bands(with_boxes([c.image for c in crowd], [find(net, c).boxes for c in crowd]), columns=4)
+
+    return draw
+
+
+def validator(maker: CollageMaker, count: int = 150) -> loop.Validate:
     """Recall and false boxes on fixed 320 x 192 collages, and false boxes on fixed faceless pictures."""
     rng = np.random.default_rng(11)
-    crowd = [maker.draw(rng, 192, 320, Scene(roll_deg=30, counts=(0, 0.4, 0.25, 0.15, 0.1, 0.1))) for _ in range(count)]
+    crowd = [maker.draw(rng, 192, 320, CROWD) for _ in range(count)]
     empty = [maker.draw(rng, 192, 320, Scene(counts=(1.0,))) for _ in range(count)]
 
-    def find(net: nn.Module, collage: Collage) -> Detections:
-        cells = net(to_net(collage.image[None]))[0]
-        scores, rest = torch.sigmoid(cells[:, 0]).numpy(), cells[:, 1:].numpy()
-        return select(scores, rest[:, :4], rest[:, 4:], threshold)
-
     def validate(net: nn.Module) -> dict[str, float]:
-        with torch.inference_mode():
-            matches = [count_matches(find(net, c), c) for c in crowd]
-            false_empty = sum(len(find(net, c).scores) for c in empty)
+        matches = [count_matches(find(net, c), c) for c in crowd]
+        false_empty = sum(len(find(net, c).scores) for c in empty)
         faces = sum(len(c.boxes) for c in crowd)
         return {
             "recall": sum(m[0] for m in matches) / faces,
@@ -183,14 +200,15 @@ def run(options: Options) -> None:
     if options.pack:
         warm_start(net, options.pack / "detector.onnx", lambda model: model(make_batch(0).images))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 2e-3)
-    validate = validator(make_maker(faces, options, "val"))
+    unseen = make_maker(faces, options, "val")
     loop.train(
         net,
         make_batch,
         losses,
         plan,
         options.out,
-        validate=validate,
+        validate=validator(unseen),
+        sheet=sheet_of(unseen),
         resume=options.resume,
         device=options.device,
         precision=options.precision,

@@ -17,17 +17,18 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from vcam import topology as topo
 from vcam.geometry import ARCFACE_112, invert, similarity
 from vcam.training.data import EMBEDDER_SIZE, SETS, SIZE, Faces, labels_of, load_faces, unit_embeddings
 from vcam.training.identity_space import lift
-from vcam.training.loop import Plan, pick_device, rounds, start, train
-from vcam.training.losses import Batch, Guides, Weights, embedder_grid, generator_losses
+from vcam.training.loop import Plan, Sheet, pick_device, rounds, start, train
+from vcam.training.losses import Batch, Guides, Weights, composite, embedder_grid, generator_losses
 from vcam.training.networks import AeiNet, AeiNetSettings, Contest
 from vcam.training.options import Options
 from vcam.training.pairs import Likeness, likeness_of, nearest, polygon_mask, pseudo_input
+from vcam.training.sheets import bands
 from vcam.training.warm_start import warm_start
 
 SHARP_SETS = ("generated", "celebamask", "celeba_wild")  # stored at 256 px: good enough to be answers
@@ -254,10 +255,31 @@ def _image_from_crop(points5: NDArray[np.float32], mirrored: bool) -> NDArray[np
     return invert(similarity(points, ARCFACE_112 * EMBEDDER_SIZE))
 
 
+def sheet_of(faces: Faces, count: int = 24) -> Sheet:
+    """Sources, targets and swaps of unseen people, with the teacher's identities."""
+    unseen = np.flatnonzero((faces.split == "val") & (faces.coverage > 0.7))
+    picked = np.random.default_rng(4).choice(unseen, min(2 * count, len(unseen)), replace=False)
+    sources, targets = np.array_split(picked, 2)
+    sources = sources[: len(targets)]
+    worn = torch.from_numpy(lift(unit_embeddings(faces.embeddings[sources])))
+    shown = _to_tensor(list(faces.images[targets]))
+
+    def draw(net: nn.Module) -> NDArray[np.uint8]:
+        assert isinstance(net, Contest)
+        with torch.inference_mode():
+            colour, logit = net.net(shown, worn)
+            swaps = composite(colour, shown, torch.sigmoid(logit))
+        pictures = ((swaps.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+        return bands(faces.images[sources], faces.images[targets], pictures)
+
+    return draw
+
+
 def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -> AeiNet:
     """Train the generator; returns the running mean of its weights."""
     assert options.data is not None
-    pool = gather(load_faces(options.cache, SETS, ("images", "mesh", "embeddings", "points5", "coverage")))
+    faces = load_faces(options.cache, SETS, ("images", "mesh", "embeddings", "points5", "coverage"))
+    pool = gather(faces)
     device = pick_device(options.device)
     guides = Guides(options.data / "teachers", rounded=rounds(options.precision, device)).to(device)
     torch.manual_seed(settings.seed)
@@ -272,6 +294,7 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
         lambda model, batch: generator_losses(model, batch, guides, settings.weights),
         plan,
         options.out,
+        sheet=sheet_of(faces),
         resume=options.resume,
         device=options.device,
         precision=options.precision,

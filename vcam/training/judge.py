@@ -34,6 +34,7 @@ from vcam.training.export import load_generator
 from vcam.training.identity_space import lift
 from vcam.training.networks import AeiNet
 from vcam.training.pairs import polygon_mask
+from vcam.training.sheets import bands, write_sheet
 from vcam.training.teachers import Teacher
 
 PAIR_SETS = tuple(name for name in SETS if name != "lfw")  # of the pairs, the judge's centring and the groups
@@ -390,15 +391,6 @@ def swap_with(net: AeiNet) -> Swap:
     return swap
 
 
-def contact_sheet(sources: Images, targets: Images, swaps: Images, columns: int = 12) -> Images:
-    """Rows of source, target, swap: uint8 (H, W, 3) RGB."""
-    bands = []
-    for start in range(0, len(swaps) - columns + 1, columns):
-        rows = [np.hstack(list(kind[start : start + columns])) for kind in (sources, targets, swaps)]
-        bands.append(np.vstack(rows))
-    return np.vstack(bands)
-
-
 def choose_pairs(index: list[Picture], count: int = 200, seed: int = 7) -> list[tuple[str, str, str]]:
     """Draw the validation pairs: file names of source, its other photo, target (always another person)."""
     rng = np.random.default_rng(seed)
@@ -438,8 +430,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "figures.json").write_text(json.dumps(bench.references() | figures, indent=1) + "\n")
     shown = np.r_[0:12, 80:104]
-    sheet = contact_sheet(bench.faces.images[bench.pairs.source][shown], bench.targets[shown], swaps[shown])
-    cv2.imwrite(str(options.out / "contact_sheet.png"), sheet[:, :, ::-1])
+    sheet = bands(bench.faces.images[bench.pairs.source][shown], bench.targets[shown], swaps[shown])
+    write_sheet(options.out / "contact_sheet.jpg", sheet)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from vcam import topology
 from vcam.training import augment, loop
 from vcam.training.data import SETS, Faces, load_faces
 from vcam.training.options import Options
+from vcam.training.sheets import bands, with_points
 from vcam.training.small_nets import LandmarkNet
 from vcam.training.warm_start import warm_start
 
@@ -263,12 +264,25 @@ def validator(data: LandmarkData, count: int = 512) -> loop.Validate:
     return validate
 
 
+def sheet_of(data: LandmarkData, count: int = 24) -> loop.Sheet:
+    """The points found on unseen crops."""
+    rng = np.random.default_rng(8)
+    picked = rng.choice(data.chosen, min(count, len(data.chosen)), replace=False)
+    images = np.stack([data.positive(rng, int(i)).crop for i in picked])
+
+    def draw(net: nn.Module) -> NDArray[np.uint8]:
+        with torch.inference_mode():
+            return bands(with_points(images, net(to_net(images))[0].numpy()))
+
+    return draw
+
+
 def run(options: Options) -> None:
     """Train the landmark net."""
     backgrounds = augment.Backgrounds(options.backgrounds)
     faces = load_faces(options.cache, SETS, ("images", "mesh"))
     data = LandmarkData(faces, backgrounds, "train")
-    validate = validator(LandmarkData(faces, backgrounds, "val"))
+    unseen = LandmarkData(faces, backgrounds, "val")
     net = LandmarkNet().to(memory_format=torch.channels_last)
     with torch.no_grad():
         net.points.bias.copy_(torch.from_numpy((data.points[data.chosen].mean(0) - 64) / 8).flatten())
@@ -285,7 +299,8 @@ def run(options: Options) -> None:
         losses,
         plan,
         options.out,
-        validate=validate,
+        validate=validator(unseen),
+        sheet=sheet_of(unseen),
         resume=options.resume,
         device=options.device,
         precision=options.precision,

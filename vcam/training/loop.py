@@ -23,16 +23,20 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vcam.errors import BadInput, VcamError
 from vcam.training.options import NETS, Options, add_options, read_options
+from vcam.training.sheets import write_curves, write_sheet
 
 Batch = Any
 MakeBatch = Callable[[int], Batch]
 Losses = Callable[[nn.Module, Batch], dict[str, Tensor]]
 Validate = Callable[[nn.Module], dict[str, float]]
+Sheet = Callable[[nn.Module], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def train(
     out: Path,
     *,
     validate: Validate | None = None,
+    sheet: Sheet | None = None,
     resume: bool = False,
     device: str = "cpu",
     precision: str = "float32",
@@ -93,8 +98,9 @@ def train(
         make_batch: batch of a given step; runs in a thread of its own, a few steps ahead.
         losses: named parts, already weighted; their sum is minimised.
         plan: length and rates.
-        out: folder of ``checkpoint.pt``, ``log.csv`` and ``validation.jsonl``.
+        out: folder of ``checkpoint.pt``, ``log.csv``, ``validation.jsonl``, ``curves.png`` and ``sheet_STEP.jpg``.
         validate: figures of the running mean, written now and then and at the end.
+        sheet: a contact sheet (H, W, 3) RGB of what the running mean does, drawn as often.
         resume: go on from ``out/checkpoint.pt`` if there is one.
         device: auto, cpu or cuda; batches are made on the CPU and validated there.
         precision: auto, float32 or bfloat16, which is what convolutions then round their inputs to.
@@ -140,14 +146,24 @@ def train(
         if seconds >= next_save:
             save_checkpoint(out / "checkpoint.pt", net, mean, optimiser, plan, step, seconds)
             next_save = seconds + plan.checkpoint_every_s
-        if validate is not None and seconds >= next_check:
-            _note(out / "validation.jsonl", step, seconds, validate(on_cpu(mean)))
+        if seconds >= next_check:
+            _show(out, step, seconds, on_cpu(mean), validate, sheet)
             next_check = seconds + plan.validate_every_s
             last = time.monotonic()
     save_checkpoint(out / "checkpoint.pt", net, mean, optimiser, plan, step, seconds)
-    if validate is not None:
-        _note(out / "validation.jsonl", step, seconds, validate(on_cpu(mean)))
+    _show(out, step, seconds, on_cpu(mean), validate, sheet)
     return on_cpu(mean)
+
+
+def _show(
+    out: Path, step: int, seconds: float, mean: nn.Module, validate: Validate | None, sheet: Sheet | None
+) -> None:
+    """Figures, curves and contact sheet of this step."""
+    if validate is not None:
+        _note(out / "validation.jsonl", step, seconds, validate(mean))
+    if sheet is not None:
+        write_sheet(out / f"sheet_{step:06d}.jpg", sheet(mean))
+    write_curves(out)
 
 
 def on_cpu(net: nn.Module) -> nn.Module:

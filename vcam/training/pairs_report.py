@@ -22,8 +22,9 @@ from vcam.inference import open_session
 from vcam.training.data import labels_of
 from vcam.training.export import export_generator, load_generator
 from vcam.training.identity_space import DIMENSIONS
-from vcam.training.judge import Bench, Images, Swap, Vectors, contact_sheet, face_boxes, swap_with
+from vcam.training.judge import Bench, Images, Swap, Vectors, face_boxes, swap_with
 from vcam.training.measure_small import time_against_product
+from vcam.training.sheets import bands
 
 Report = dict[str, Any]  # sections of figures; a section that could not be measured is a sentence
 
@@ -81,7 +82,7 @@ def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) 
             "speed": measure_speed(folder, job.models),
         }
     if job.sheet is not None:
-        sheet = contact_sheet(bench.faces.images[bench.pairs.source][SHOWN], bench.targets[SHOWN], swaps[SHOWN])
+        sheet = bands(bench.faces.images[bench.pairs.source][SHOWN], bench.targets[SHOWN], swaps[SHOWN])
         job.sheet.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(job.sheet), sheet[:, :, ::-1])
     return report

@@ -27,6 +27,7 @@ from vcam.training import augment, loop
 from vcam.training.data import SIZE, Faces, load_faces
 from vcam.training.landmarks import to_net
 from vcam.training.options import Options
+from vcam.training.sheets import bands, with_classes
 from vcam.training.small_nets import REGIONS, RegionsNet
 from vcam.training.warm_start import warm_start
 
@@ -210,6 +211,19 @@ def region_figures(run: Callable[[Tensor], Tensor], data: RegionsData) -> dict[s
     return figures | {f"iou_{name}": float(value) for name, value in zip(REGIONS, classes, strict=True)}
 
 
+def sheet_of(data: RegionsData, count: int = 24) -> loop.Sheet:
+    """The regions found on unseen crops, half of them with things drawn before the face."""
+    rng = np.random.default_rng(6)
+    picked = data.mapped[:count]
+    images = np.stack([data.sample(rng, int(i), occluded=float(k % 2)).crop for k, i in enumerate(picked)])
+
+    def draw(net: nn.Module) -> NDArray[np.uint8]:
+        with torch.inference_mode():
+            return bands(images, with_classes(images, net(to_net(images)).argmax(1).numpy(), len(REGIONS)))
+
+    return draw
+
+
 def run(options: Options) -> None:
     """Train the regions net."""
     assert options.data is not None
@@ -232,6 +246,7 @@ def run(options: Options) -> None:
         plan,
         options.out,
         validate=lambda mean: region_figures(mean, unseen),
+        sheet=sheet_of(unseen),
         resume=options.resume,
         device=options.device,
         precision=options.precision,
