@@ -12,6 +12,7 @@ from vcam.daemon.daemon import Daemon
 from vcam.daemon.devices import Devices
 from vcam.daemon.state import FaceName
 from vcam.errors import BadInput, CameraLost, UnknownCamera
+from vcam.safeguards.consent import LOOKS, ConsentRefused
 from vcam.types import Basis, Consent, Frame, Source, VideoMode
 
 MODE = VideoMode(64, 48, 60.0)
@@ -35,6 +36,7 @@ class FewFaces:
 
     def __init__(self, ids=("ana", "ben", "zoe")):
         self.sources = {face_id: make_source(face_id) for face_id in ids}
+        self.keeper_grey = RAW_GREY  # what the camera shows while the keeper is before it
 
     def list(self):
         return tuple(FaceName(source.id, source.name) for source in self.sources.values())
@@ -42,13 +44,24 @@ class FewFaces:
     def reload(self):
         """Nothing is kept elsewhere."""
 
-    def add(self, photos, name, basis, note="", *, which=None):
+    def add(self, photos, name, basis, note="", *, which=None, looks=None):
         for photo in photos:
-            if not photo.read_bytes():
+            if not photo.data:
                 raise BadInput(f"{photo.name} is empty")
-        self.added = [(photo.read_bytes(), name, basis, note) for photo in photos]
+        if looks is not None and any(look[0] != 1 for look in looks):
+            raise ConsentRefused("somebody else has looked")
+        self.looks = looks
+        self.added = [(photo.data, name, basis, note) for photo in photos]
         self.sources[name.lower()] = make_source(name.lower(), name)
         return self.sources[name.lower()]
+
+    def look_into(self, next_picture, seen):
+        """The keeper's looks where the camera shows ``keeper_grey``; else somebody's."""
+        pictures = []
+        for count in range(1, LOOKS + 1):
+            pictures.append(next_picture())
+            seen(count)
+        return [np.eye(512, dtype=np.float32)[int(picture[0, 0, 0] != self.keeper_grey)] for picture in pictures]
 
     def export(self, passphrase):
         return b" ".join([passphrase.encode(), *(name.encode() for name in self.sources)]), len(self.sources)

@@ -63,6 +63,19 @@ class Face:
     embedding: Embedding | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A picture file in memory: what is pasted or taken by a camera never lies on the disk unencrypted.
+
+    Attributes:
+        name: of the file, as the user reads it.
+        data: the file's bytes.
+    """
+
+    name: str
+    data: bytes
+
+
 class Basis(StrEnum):
     """Why a source face may be worn."""
 

@@ -6,7 +6,7 @@ from vcam.catalogue import find_models_folder
 from vcam.daemon.library import Library, read_face
 from vcam.errors import BadInput, BadPhoto, BadSettings
 from vcam.safeguards.consent import state_consent
-from vcam.types import Basis
+from vcam.types import Basis, Photo
 
 pytestmark = pytest.mark.skipif(
     not (find_models_folder() / "faces.json").is_file(), reason="the embedded pack has no faces"
@@ -106,8 +106,6 @@ def test_a_face_is_named_on_the_command_line_as_in_the_gallery(library, tmp_path
         read_face("Zoe", None, list, folder=tmp_path / "none", keys=KeysInMemory())
 
 
-def test_a_photo_without_a_face_is_refused(library, tmp_path):
-    photo = tmp_path / "empty.png"
-    photo.write_bytes(b"")
-    with pytest.raises(BadPhoto):
-        library.add([photo], "Mia", Basis.SELF)
+def test_an_empty_photo_is_refused(library):
+    with pytest.raises(BadPhoto, match=r"empty.png is empty"):
+        library.add([Photo("empty.png", b"")], "Mia", Basis.SELF)

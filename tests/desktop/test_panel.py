@@ -10,7 +10,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 pytest.importorskip("PySide6.QtWidgets", reason="needs the extra gui and libegl1", exc_type=ImportError)
 
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QImage
+from PySide6.QtGui import QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -26,13 +26,16 @@ from desktop_fakes import CAMERAS, MODE, RAW_GREY, WAIT_S, Bench, FewFaces, colo
 from vcam.config import DesktopSettings, Engine, Language, RunSettings, Settings, Theme
 from vcam.desktop.panel.camera_dialog import CameraDialog
 from vcam.desktop.panel.consent_dialog import Answer, ConsentDialog
+from vcam.desktop.panel.look_dialog import LookDialog
 from vcam.desktop.panel.preview import View, compose
 from vcam.desktop.panel.style import DARK, LIGHT, colours, style_sheet
 from vcam.desktop.panel.which_dialog import WhichDialog
 from vcam.desktop.panel.window import PanelWindow
 from vcam.desktop.translate import translator
 from vcam.pipeline.enrol import SeveralFaces
-from vcam.types import BadgeMode, Basis, Safe
+from vcam.safeguards.consent import LOOKS, wording
+from vcam.types import BadgeMode, Basis, Photo, Safe
+from vcam.video.photos import decode_photo
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 ENGLISH = translator(Language.ENGLISH)
@@ -61,6 +64,28 @@ def wait(condition):
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         QTest.qWait(10)
+
+
+def agree(dialog):
+    """In place of exec; the dialog is tested by itself below."""
+    dialog.choices[Basis.SELF].setChecked(True)
+    return ConsentDialog.DialogCode.Accepted
+
+
+@pytest.fixture
+def files_meanwhile(bench, tmp_path, monkeypatch):
+    """Names of the temporary files that there are while a face is added."""
+    folder, names, add = tmp_path / "temporary", [], bench.faces.add
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+
+    def look_and_add(*given, **more):
+        names.extend(file.name for file in folder.iterdir())
+        return add(*given, **more)
+
+    bench.faces.add = look_and_add
+    return names
 
 
 def click(button):
@@ -127,13 +152,6 @@ def test_autostart_is_a_checkbox(bench, window, tmp_path):
 def test_a_dropped_photo_becomes_a_face(bench, window, tmp_path, monkeypatch):
     photo = tmp_path / "Mia.png"
     photo.write_bytes(b"photo")
-    agreed = []
-
-    def agree(dialog):  # the dialog is tested by itself below
-        agreed.append(dialog)
-        dialog.choices[Basis.SELF].setChecked(True)
-        return ConsentDialog.DialogCode.Accepted
-
     monkeypatch.setattr(ConsentDialog, "exec", agree)
     window.open_page(1)
     data = QMimeData()
@@ -147,28 +165,28 @@ def test_a_dropped_photo_becomes_a_face(bench, window, tmp_path, monkeypatch):
     assert photo.exists()
 
 
-def test_a_pasted_picture_leaves_no_file_behind(bench, window, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_a_pasted_picture_is_added_without_a_file(bench, window, files_meanwhile, monkeypatch):
+    monkeypatch.setattr(ConsentDialog, "exec", agree)
     picture = QImage(8, 8, QImage.Format.Format_RGB888)
     picture.fill(Qt.GlobalColor.red)
-    data = QMimeData()
-    data.setImageData(picture)
-    monkeypatch.setattr(ConsentDialog, "exec", lambda dialog: ConsentDialog.DialogCode.Rejected)
-    window.faces._add_mime(data)
-    assert list(tmp_path.glob("facewarp-*")) == []
+    QGuiApplication.clipboard().setImage(picture)
+    window.open_page(1)
+    window.faces.paste()
+    wait(lambda: bench.daemon.state.face == "pasted")
+    ((data, name, basis, _),) = bench.faces.added
+    assert (name, basis) == ("Pasted", Basis.SELF)
+    assert decode_photo(Photo("Pasted.png", data))[3, 3].tolist() == [0, 0, 255]
+    assert files_meanwhile == []
 
 
-def test_a_photo_that_cannot_be_used_is_told(bench, window, tmp_path):
-    photo = tmp_path / "empty.png"
-    photo.touch()
-    window.faces.add([photo], Answer("Mia", Basis.SELF, ""))
+def test_a_photo_that_cannot_be_used_is_told(bench, window):
+    window.faces.add([Photo("empty.png", b"")], Answer("Mia", Basis.SELF))
     wait(lambda: "empty.png is empty" in window.message.text())
     assert "Drop photos" in window.faces.note.text()
     assert window.message.isVisible()
 
 
-def test_a_photo_is_taken_with_the_camera_that_rests(bench, window, monkeypatch):
-    taken = []
+def test_a_photo_is_taken_with_the_camera_that_rests(bench, window, files_meanwhile, monkeypatch):
     window.open_page(1)  # where no preview keeps the camera awake
 
     def take(dialog):  # exec would wait for a person
@@ -179,21 +197,82 @@ def test_a_photo_is_taken_with_the_camera_that_rests(bench, window, monkeypatch)
         return dialog.result()
 
     monkeypatch.setattr(CameraDialog, "exec", take)
-    monkeypatch.setattr(window.faces, "_ask_and_add", lambda photos, name, temporary: taken.extend((photos, temporary)))
+    monkeypatch.setattr(ConsentDialog, "exec", agree)
     click(next(b for b in window.faces.findChildren(QAbstractButton) if b.text() == "Take a photo"))
-    (photo,), temporary = taken
-    assert temporary
-    assert QImage(str(photo)).pixelColor(3, 3).red() == RAW_GREY
-    photo.unlink()
+    wait(lambda: bench.daemon.state.face == "me")
+    ((data, name, _, _),) = bench.faces.added
+    assert name == "Me"
+    assert decode_photo(Photo("Me.png", data))[3, 3, 0] == RAW_GREY
+    assert files_meanwhile == []
     assert bench.daemon.runner.preview is None
 
 
-def test_of_several_faces_one_is_chosen(bench, window, tmp_path, monkeypatch):
-    photo = tmp_path / "both.png"
-    photo.write_bytes(b"photo")
+def look(dialog):
+    """In place of exec: until it ends by itself."""
+    dialog.show()
+    wait(lambda: not dialog.isVisible())
+    return dialog.result()
+
+
+def test_ones_own_face_is_confirmed_by_a_look_into_the_camera(bench, window, monkeypatch):
+    monkeypatch.setattr(LookDialog, "exec", look)
+    window.open_page(1)
+    window.faces.look_and_add([Photo("me.png", b"photo")], Answer("Mia", Basis.SELF, confirm=True))
+    wait(lambda: bench.daemon.state.face == "mia")
+    assert len(bench.faces.looks) == LOOKS
+    assert bench.daemon.runner.preview is None
+    assert bench.daemon.state.enabled
+
+
+def test_somebody_elses_look_is_told_and_the_keeper_decides(bench, window, monkeypatch):
+    bench.faces.keeper_grey = RAW_GREY + 1
     asked = []
 
-    def add(photos, name, basis, note="", *, which=None):
+    def press(question, text):
+        asked.append(question.text())
+        click(next(b for b in question.buttons() if b.text() == text))
+        return question.result()
+
+    answers = ["Try again", "Add without it"]
+    monkeypatch.setattr(LookDialog, "exec", look)
+    monkeypatch.setattr(QMessageBox, "exec", lambda question: press(question, answers.pop(0)))
+    window.open_page(1)
+    window.faces.look_and_add([Photo("me.png", b"photo")], Answer("Mia", Basis.SELF, confirm=True))
+    wait(lambda: bench.daemon.state.face == "mia")
+    assert asked == ["The face in the camera does not seem to be the one in the photo."] * 2
+    assert bench.faces.looks is None
+
+
+def test_a_look_without_a_face_can_be_repeated_and_cancelled(bench, window):
+    bench.faces.look_into = lambda next_picture, _seen: [next_picture()][:0]
+    dialog = LookDialog(window.faces, bench.daemon, window._feed, ENGLISH)
+    dialog.show()
+    wait(dialog.again.isVisible)
+    assert "No face was seen clearly" in dialog.says.text()
+    click(dialog.again)
+    assert not dialog.again.isVisible()
+    wait(dialog.again.isVisible)
+    dialog.reject()
+    assert (dialog.result(), dialog.looks) == (LookDialog.DialogCode.Rejected, ())
+
+
+def test_a_paused_camera_gives_no_look(bench, window, monkeypatch):
+    monkeypatch.setattr("vcam.desktop.panel.look_dialog.PICTURE_S", 0.1)
+    bench.daemon.toggle_pause()
+    wait_for_state(bench.daemon, lambda state: state.paused)
+    wait(lambda: bench.daemon.runner.live_picture is None)
+    dialog = LookDialog(window.faces, bench.daemon, window._feed, ENGLISH)
+    dialog.show()
+    wait(dialog.again.isVisible)
+    assert "gives no picture. End a pause" in dialog.says.text()
+    dialog.reject()
+
+
+def test_of_several_faces_one_is_chosen(bench, window, monkeypatch):
+    photo = Photo("both.png", b"photo")
+    asked = []
+
+    def add(photos, name, basis, note="", *, which=None, looks=None):
         asked.append(which)
         if not which:
             raise SeveralFaces(photo, (np.zeros((8, 8, 3), np.uint8), np.ones((8, 8, 3), np.uint8)))
@@ -205,9 +284,9 @@ def test_of_several_faces_one_is_chosen(bench, window, tmp_path, monkeypatch):
 
     bench.faces.add = add
     monkeypatch.setattr(WhichDialog, "exec", press_the_second)
-    window.faces.add([photo], Answer("Mia", Basis.SELF, ""))
+    window.faces.add([photo], Answer("Mia", Basis.SELF))
     wait(lambda: bench.daemon.state.face == "mia")
-    assert asked == [None, {photo: 2}]
+    assert asked == [{}, {photo: 2}]
 
 
 def test_faces_are_exported_and_imported(bench, window, tmp_path):
@@ -243,8 +322,22 @@ def test_no_face_is_added_without_a_complete_consent(window):
     dialog.note.setText("Mia Muster, letter of 3 May")
     assert ok.isEnabled()
     assert dialog.answer() == Answer("Mia", Basis.WRITTEN, "Mia Muster, letter of 3 May")
+    dialog.choices[Basis.SYNTHETIC].setChecked(True)
+    assert ok.isEnabled()
+    assert dialog.answer() == Answer("Mia", Basis.SYNTHETIC)
+    dialog.choices[Basis.SELF].setChecked(True)
+    dialog.confirm.setChecked(True)
+    assert dialog.answer() == Answer("Mia", Basis.SELF, confirm=True)
     dialog.name.clear()
     assert not ok.isEnabled()
+
+
+def test_the_wording_that_is_recorded_is_read_before(window):
+    dialog = ConsentDialog(window.faces, "Mia", ENGLISH)
+    assert set(dialog.choices) == set(Basis)
+    for basis, choice in dialog.choices.items():
+        choice.setChecked(True)
+        assert dialog.stated.text() == wording(basis)
 
 
 def test_an_error_in_a_slot_is_told_and_the_camera_goes_on(bench, window, caplog):

@@ -8,12 +8,14 @@ import pytest
 
 from vcam.config import Language
 from vcam.desktop.translate import LOCALE_FOLDER, translator
+from vcam.safeguards.consent import PROMISE, TEXT_VERSION, TEXTS
 
 GERMAN = LOCALE_FOLDER / "de" / "LC_MESSAGES" / "facewarp.mo"
 
 
 def texts():
-    """Every text given to ``tr`` in the desktop's code."""
+    """Every text given to ``tr`` in the desktop's code, and what a keeper agrees to."""
+    yield from (*TEXTS[TEXT_VERSION].values(), PROMISE)
     for file in sorted(LOCALE_FOLDER.parent.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             called = node.func if isinstance(node, ast.Call) else None

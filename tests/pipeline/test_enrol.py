@@ -10,6 +10,7 @@ from vcam.geometry import FFHQ_512
 from vcam.pipeline.enrol import MOST_YAW_DEG, SeveralFaces, _refuse_unusable, enrol_photo, read_source
 from vcam.safeguards.consent import ConsentRefused, Statement, matches_photo
 from vcam.types import Basis
+from vcam.video.photos import load_photo
 
 MODELS = find_models_folder()
 FACES = built_in_faces()
@@ -32,7 +33,7 @@ def photo_of(tmp_path, *pictures):
 
 
 def enrol(path, which=0):
-    return enrol_photo(path, MODELS, Statement(Basis.SELF), lambda _sentence: None, which)
+    return enrol_photo(load_photo(path), MODELS, Statement(Basis.SELF), lambda _sentence: None, which)
 
 
 def is_rather(source, one, than):
@@ -74,7 +75,7 @@ def test_of_several_faces_the_one_that_is_named_is_taken(tmp_path):
 def test_without_a_wish_the_largest_is_taken_and_that_is_said(tmp_path):
     said = []
     path = photo_of(tmp_path, cv2.resize(picture(5), (160, 160)), picture(0))
-    source = enrol_photo(path, MODELS, Statement(Basis.SELF), said.append)
+    source = enrol_photo(load_photo(path), MODELS, Statement(Basis.SELF), said.append)
     assert "shows 2 faces; the largest one is used" in said[0]
     assert is_rather(source, 0, than=5)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from vcam.daemon.state import FaceName
 from vcam.errors import BadInput
-from vcam.types import Basis, Source
+from vcam.types import Basis, Embedding, Image, Photo, Source
 
 
 class Faces(Protocol):
@@ -20,19 +19,33 @@ class Faces(Protocol):
 
     def add(
         self,
-        photos: Sequence[Path],
+        photos: Sequence[Photo],
         name: str,
         basis: Basis,
         note: str = "",
         *,
-        which: Mapping[Path, int] | None = None,
+        which: Mapping[Photo, int] | None = None,
+        looks: Sequence[Embedding] | None = None,
     ) -> Source:
         """Add a person from one photo or several; slow.
 
+        Args:
+            photos: whole files.
+            name: what the user reads.
+            basis: why the face may be worn.
+            note: who agreed, and where that is kept.
+            which: for photos that show several faces, which one is meant, counted from the left from 1.
+            looks: of the keeper in the camera, who must be this person; None where nobody looked.
+
         Raises:
             SeveralFaces: a photo shows several faces, and ``which`` does not say which one is meant.
+            ConsentRefused: the looks show somebody else.
             BadInput: a photo cannot be used, the name is taken, or the consent record is not complete.
         """
+        ...
+
+    def look_into(self, next_picture: Callable[[], Image], seen: Callable[[int], object]) -> Sequence[Embedding]:
+        """Looks of the person before the camera, see ``vcam.pipeline.enrol.look_into``; takes seconds."""
         ...
 
     def rename(self, wanted: str, name: str) -> None:

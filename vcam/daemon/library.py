@@ -20,7 +20,7 @@ from vcam.daemon.faces import find_face
 from vcam.daemon.state import FaceName
 from vcam.errors import BadInput, BadSettings
 from vcam.safeguards.consent import Ask, Statement, confirmed, refuse_unstated
-from vcam.types import Basis, Embedding, Source
+from vcam.types import Basis, Embedding, Image, Photo, Source
 
 if TYPE_CHECKING:
     from vcam.safeguards.gallery import Gallery
@@ -149,18 +149,18 @@ class Library:
 
     def add(
         self,
-        photos: Sequence[Path],
+        photos: Sequence[Photo],
         name: str,
         basis: Basis,
         note: str = "",
         notice: Callable[[str], None] = _say_nothing,
-        which: Mapping[Path, int] | None = None,
+        which: Mapping[Photo, int] | None = None,
         looks: Sequence[Embedding] | None = None,
     ) -> Source:
         """Add a person from one photo or several; of several, the identities' mean is worn.
 
         Args:
-            photos: files.
+            photos: whole files.
             name: what the user reads.
             basis: why the face may be worn.
             note: who agreed, and where that is kept.
@@ -179,13 +179,19 @@ class Library:
         self._refuse_built_in(name)
         stated = Statement(basis, note)
         enrolled = [enrol_photo(photo, self._models, stated, notice, (which or {}).get(photo, 0)) for photo in photos]
-        contents = [photo.read_bytes() for photo in photos]
+        contents = [photo.data for photo in photos]
         mean = np.mean([source.embedding for source in enrolled], axis=0)
         embedding = (mean / np.linalg.norm(mean)).astype(np.float32)
         consent = enrolled[0].consent if looks is None else confirmed(enrolled[0].consent, embedding, looks)
         added = self.gallery().add(name, embedding, consent, contents, enrolled[0].image)
         self.reload()
         return added
+
+    def look_into(self, next_picture: Callable[[], Image], seen: Callable[[int], object]) -> Sequence[Embedding]:
+        """See ``vcam.pipeline.enrol.look_into``."""
+        from vcam.pipeline.enrol import look_into
+
+        return look_into(next_picture, self._models, seen)
 
     def rename(self, wanted: str, name: str) -> None:
         """Give one of the user's faces another name.

@@ -16,10 +16,10 @@ from vcam.faces.embed import Embedder
 from vcam.faces.landmarks import Fit, LandmarkFitter
 from vcam.geometry import align, frame_to_crop_from
 from vcam.inference import open_session
-from vcam.safeguards.consent import Ask, Statement, check_age, refuse_unstated, state_consent, wording
+from vcam.safeguards.consent import LOOKS, Ask, Statement, check_age, refuse_unstated, state_consent, wording
 from vcam.topology import landmarks5_from
-from vcam.types import Basis, Camera, Consent, Embedding, Image, Points, Source
-from vcam.video.photos import read_photo
+from vcam.types import Basis, Consent, Embedding, Image, Photo, Points, Source
+from vcam.video.photos import decode_photo, load_photo, read_photo
 
 _LOOK_FRAMES, _LOOK_EVERY = 120, 6  # of a camera: frames at most, and every how many one is looked at
 SOURCE_PX = 256  # side of the aligned crop that is kept of a source photo
@@ -37,11 +37,11 @@ class SeveralFaces(BadPhoto):
     """A photo shows several faces, and nobody has said which one is meant.
 
     Attributes:
-        photo: the file.
+        photo: that one.
         crops: uint8 (S, S, 3) BGR aligned crops, from left to right.
     """
 
-    def __init__(self, photo: Path, crops: tuple[Image, ...]) -> None:
+    def __init__(self, photo: Photo, crops: tuple[Image, ...]) -> None:
         count = len(crops)
         super().__init__(
             f"{photo.name} shows {count} faces; say which one, counted from the left: --which 1 to --which {count}"
@@ -66,7 +66,7 @@ def read_source(face: str | None, models: Path, notice: Callable[[str], None], a
     """
     if face is not None and Path(face).is_file():
         statement = ask(Path(face))
-        source = enrol_photo(Path(face), models, statement, notice)
+        source = enrol_photo(load_photo(face), models, statement, notice)
         notice(f"You stated for {Path(face).name}: {wording(statement.basis)}")
         return source
     faces = built_in_faces(models)
@@ -92,12 +92,12 @@ def built_in_source(face: BuiltInFace) -> Source:
 
 
 def enrol_photo(
-    path: Path, models: Path, statement: Statement, notice: Callable[[str], None], which: int | None = None
+    photo: Photo, models: Path, statement: Statement, notice: Callable[[str], None], which: int | None = None
 ) -> Source:
     """A photo as a source.
 
     Args:
-        path: of the photo.
+        photo: a file's bytes, or a picture that never was a file.
         models: folder of the networks.
         statement: why it may be worn.
         notice: takes a sentence for the user that is not an error.
@@ -106,65 +106,67 @@ def enrol_photo(
     Raises:
         ConsentRefused: what was stated does not do.
         SeveralFaces: there are several, and ``which`` is 0.
-        BadPhoto: it cannot be read, or its face cannot be used: too small, too blurred, too far in profile.
+        BadPhoto: it is no picture, or its face cannot be used: too small, too blurred, too far in profile.
         ModelMissing, ModelCorrupt: the pack is not whole.
     """
-    image = read_photo(path)
-    consent = state_consent(statement.basis, path.read_bytes(), statement.note)
+    image = decode_photo(photo)
+    consent = state_consent(statement.basis, photo.data, statement.note)
     found = find_faces(image, models)
     if not found:
-        raise BadPhoto(f"no face was found in {path.name}; use a photo with a large face seen from the front")
-    fit = _choose(path, image, found, which)
+        raise BadPhoto(f"no face was found in {photo.name}; use a photo with a large face seen from the front")
+    fit = _choose(photo, image, found, which)
     if len(found) > 1 and which is None:
-        notice(f"{path.name} shows {len(found)} faces; the largest one is used")
+        notice(f"{photo.name} shows {len(found)} faces; the largest one is used")
     landmarks5 = landmarks5_from(fit.landmarks)
-    _refuse_unusable(path.name, image, landmarks5, float(fit.pose[0]))
+    _refuse_unusable(photo.name, image, landmarks5, float(fit.pose[0]))
     try:
         embedding = Embedder(open_session(net_file("embedder", models)))(image, landmarks5)
     except SwapError as error:
-        raise BadPhoto(f"{path.name}: {error}; use another photo") from error
+        raise BadPhoto(f"{photo.name}: {error}; use another photo") from error
     crop = _crop(image, fit)
     somebody_else = statement.basis in (Basis.WRITTEN, Basis.LICENSED)
     if somebody_else and (said := check_age(crop, None, self_or_parent=False)):  # no estimator is shipped
         notice(said)
-    return Source(consent.photo_sha256[:12], path.stem, embedding, consent, crop)
+    return Source(consent.photo_sha256[:12], Path(photo.name).stem, embedding, consent, crop)
 
 
-def look_into(camera: Camera, models: Path, looks: int = 5) -> list[Embedding]:
-    """Looks of the person before a camera: the largest face of some frames; fewer than asked for if none is seen.
+def look_into(
+    next_picture: Callable[[], Image], models: Path, seen: Callable[[int], object] = lambda _count: None
+) -> list[Embedding]:
+    """Looks of the person before a camera: the largest face of some pictures; fewer than ``LOOKS`` if none is seen.
 
     Args:
-        camera: open; is left open.
+        next_picture: waits for the camera's next one; what it raises ends this.
         models: folder of the networks.
-        looks: how many at most.
+        seen: is told after each look how many there have been.
 
     Raises:
-        CameraLost: the camera gives no picture.
         ModelMissing, ModelCorrupt: the pack is not whole.
     """
     embed = Embedder(open_session(net_file("embedder", models)))
     taken: list[Embedding] = []
     for number in range(_LOOK_FRAMES):
-        image = camera.read().image
+        image = next_picture()
         found = find_faces(image, models) if number % _LOOK_EVERY == 0 else []
         if found:
             with suppress(SwapError):
                 taken.append(embed(image, landmarks5_from(max(found, key=_eye_distance_px).landmarks)))
-        if len(taken) == looks:
+                seen(len(taken))
+        if len(taken) == LOOKS:
             break
     return taken
 
 
-def _choose(path: Path, image: Image, found: list[Fit], which: int | None) -> Fit:
+def _choose(photo: Photo, image: Image, found: list[Fit], which: int | None) -> Fit:
     """The face that is meant; see ``enrol_photo``."""
     largest = max(found, key=_eye_distance_px)
     near = [fit for fit in found if _eye_distance_px(fit) >= FIRST_PLAN * _eye_distance_px(largest)]
     if which is None or len(near) == 1:
         return largest
     if which == 0:
-        raise SeveralFaces(path, tuple(_crop(image, fit) for fit in near))
+        raise SeveralFaces(photo, tuple(_crop(image, fit) for fit in near))
     if which > len(near):
-        raise BadPhoto(f"{path.name} shows {len(near)} faces; there is none with the number {which}")
+        raise BadPhoto(f"{photo.name} shows {len(near)} faces; there is none with the number {which}")
     return near[which - 1]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcam.errors import BadPhoto
-from vcam.types import Image
+from vcam.types import Image, Photo
 
 MAX_PIXELS = 100_000_000
 BACKGROUND = 255  # transparent parts become white
@@ -29,22 +29,47 @@ def read_photo(path: Path | str) -> Image:
     Raises:
         BadPhoto: not there, empty, of another kind, damaged, or larger than 100 megapixels.
     """
+    return decode_photo(load_photo(path))
+
+
+def load_photo(path: Path | str) -> Photo:
+    """A file's bytes as they are.
+
+    Raises:
+        BadPhoto: it cannot be read.
+    """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        return Photo(path.name, path.read_bytes())
     except OSError as error:
         raise BadPhoto(f"{path.name} cannot be read: {error.strerror}; give the path of a photo") from error
+
+
+def encode_photo(image: Image, name: str) -> Photo:
+    """A picture without a file, such as a camera's, kept without loss as the PNG ``name``.png.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        name: as the user reads it.
+    """
+    _, data = cv2.imencode(".png", image)
+    return Photo(f"{name}.png", data.tobytes())
+
+
+def decode_photo(photo: Photo) -> Image:
+    """See ``read_photo``.
+
+    Raises:
+        BadPhoto: empty, of another kind, damaged, or larger than 100 megapixels.
+    """
+    name, data = photo.name, photo.data
     if not data:
-        raise BadPhoto(f"{path.name} is empty; give another photo")
+        raise BadPhoto(f"{name} is empty; give another photo")
     size_wh = find_size(data)
     if size_wh is None:
-        raise BadPhoto(f"{path.name} is not a JPEG, PNG, WebP or BMP picture, or is damaged; save it as one of these")
+        raise BadPhoto(f"{name} is not a JPEG, PNG, WebP or BMP picture, or is damaged; save it as one of these")
     if size_wh[0] * size_wh[1] > MAX_PIXELS:
-        raise BadPhoto(f"{path.name} is too large with {size_wh[0]}x{size_wh[1]} px; make it 100 megapixels at most")
-    return _decode(data, path.name)
-
-
-def _decode(data: bytes, name: str) -> Image:
+        raise BadPhoto(f"{name} is too large with {size_wh[0]}x{size_wh[1]} px; make it 100 megapixels at most")
     try:
         pixels, kinds, metadata = cv2.imdecodeWithMetadata(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:

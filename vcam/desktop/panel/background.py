@@ -32,7 +32,16 @@ class Background(QObject):
     def __init__(self, failed: Callable[[str], object], tr: Translate) -> None:
         super().__init__()
         self._failed, self._tr = failed, tr
-        self._finished.connect(lambda done, result: done(result))
+        self._forgotten = False
+        self._finished.connect(self._hand_over)
+
+    def forget(self) -> None:
+        """Nobody waits for what is still being done, nor for its failure."""
+        self._forgotten = True
+
+    def _hand_over(self, done: Callable[[Any], object], result: object) -> None:
+        if not self._forgotten:
+            done(result)
 
     def run(
         self, work: Callable[[], Any], done: Callable[[Any], object], gave_up: Callable[[], object] = _nothing

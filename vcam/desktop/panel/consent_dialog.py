@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtWidgets import QButtonGroup, QDialog, QDialogButtonBox, QLineEdit, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QLineEdit,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from vcam.desktop.panel.widgets import label
+from vcam.desktop.panel.widgets import card, label
 from vcam.desktop.translate import Translate
+from vcam.safeguards.consent import PROMISE, TEXT_VERSION, TEXTS
 from vcam.types import Basis
+
+NEED_NOTE = (Basis.WRITTEN, Basis.LICENSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +31,13 @@ class Answer:
         name: of the face.
         basis: why it may be worn.
         note: who agreed, and where that is kept.
+        confirm: a look into the camera shall confirm that it is the keeper's own face.
     """
 
     name: str
     basis: Basis
-    note: str
+    note: str = ""
+    confirm: bool = False
 
 
 class ConsentDialog(QDialog):
@@ -37,6 +51,7 @@ class ConsentDialog(QDialog):
 
     def __init__(self, parent: QWidget, name: str, tr: Translate) -> None:
         super().__init__(parent)
+        self._tr = tr
         self.setWindowTitle(tr("Whose face is this?"))
         self.setMinimumWidth(440)
         self.name = QLineEdit(name)
@@ -56,17 +71,19 @@ class ConsentDialog(QDialog):
             (Basis.SELF, tr("It is my own face")),
             (Basis.WRITTEN, tr("The person has agreed in writing")),
             (Basis.LICENSED, tr("I hold a licence for it")),
+            (Basis.SYNTHETIC, tr("It is nobody's: a computer made it")),
         ):
             self.choices[basis] = QRadioButton(text)
             self._group.addButton(self.choices[basis])
             column.addWidget(self.choices[basis])
         column.addWidget(self.note)
-        column.addWidget(
-            label(
-                tr("The photo stays on this computer, encrypted."),
-                "faint",
-            )
-        )
+        self.confirm = QCheckBox(tr("Confirm it by a look into the camera"))
+        column.addWidget(self.confirm)
+        self.stated = label("")
+        column.addWidget(card(label(tr("You state:"), "faint"), self.stated))
+        self.warning = label(tr("Whether it is a child's face, you must judge. Do not wear a child's."), "faint")
+        column.addWidget(self.warning)
+        column.addWidget(label(tr("The photo stays on this computer, encrypted."), "faint"))
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
@@ -78,11 +95,16 @@ class ConsentDialog(QDialog):
     def answer(self) -> Answer:
         """What was stated."""
         basis = next(basis for basis, choice in self.choices.items() if choice.isChecked())
-        return Answer(self.name.text().strip(), basis, self.note.text().strip())
+        note = self.note.text().strip() if basis in NEED_NOTE else ""
+        return Answer(self.name.text().strip(), basis, note, basis is Basis.SELF and self.confirm.isChecked())
 
     def _check(self) -> None:
         chosen = next((basis for basis, choice in self.choices.items() if choice.isChecked()), None)
-        noted = chosen is Basis.SELF or bool(self.note.text().strip())
+        noted = chosen not in NEED_NOTE or bool(self.note.text().strip())
         complete = chosen is not None and noted and bool(self.name.text().strip())
-        self.note.setVisible(chosen not in (None, Basis.SELF))
+        self.note.setVisible(chosen in NEED_NOTE)
+        self.confirm.setVisible(chosen is Basis.SELF)
+        self.warning.setVisible(chosen in NEED_NOTE)
+        wording = TEXTS[TEXT_VERSION][chosen] if chosen else ""
+        self.stated.setText(" ".join(self._tr(text) for text in (wording, PROMISE) if text))
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(complete)

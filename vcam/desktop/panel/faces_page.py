@@ -4,14 +4,21 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
-from PySide6.QtCore import QMimeData
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeySequence, QShortcut
+from PySide6.QtCore import QBuffer, QByteArray, QMimeData
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QImage,
+    QImageWriter,
+    QKeySequence,
+    QShortcut,
+)
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QMessageBox, QVBoxLayout, QWidget
 
 from vcam.daemon.daemon import Daemon
@@ -20,13 +27,15 @@ from vcam.desktop.panel.background import Background
 from vcam.desktop.panel.camera_dialog import CameraDialog
 from vcam.desktop.panel.consent_dialog import Answer, ConsentDialog
 from vcam.desktop.panel.live_page import FaceStrip
+from vcam.desktop.panel.look_dialog import LookDialog
 from vcam.desktop.panel.preview import PreviewFeed
 from vcam.desktop.panel.which_dialog import WhichDialog
 from vcam.desktop.panel.widgets import button, label
 from vcam.desktop.translate import Translate
 from vcam.errors import BadInput
-from vcam.safeguards.consent import record_lines
-from vcam.types import Source
+from vcam.safeguards.consent import ConsentRefused, record_lines
+from vcam.types import Embedding, Photo, Source
+from vcam.video.photos import encode_photo, load_photo
 
 if TYPE_CHECKING:
     from vcam.pipeline.enrol import SeveralFaces
@@ -97,85 +106,114 @@ class FacesPage(QWidget):
         self._add_mime(QGuiApplication.clipboard().mimeData())
 
     def add(
-        self, photos: list[Path], answer: Answer, temporary: bool = False, which: dict[Path, int] | None = None
+        self,
+        photos: Sequence[Photo],
+        answer: Answer,
+        which: Mapping[Photo, int] | None = None,
+        looks: Sequence[Embedding] | None = None,
     ) -> None:
-        """Enrol photos beside the window, and wear the face; temporary files do not outlive this.
+        """Enrol photos beside the window, and wear the face.
 
         Args:
-            photos: files.
+            photos: of one person.
             answer: what the keeper stated.
-            temporary: the files are ours.
             which: of the photos' faces is meant, where that has been asked.
+            looks: of the keeper in the camera, where they have looked.
         """
         self.note.setText(self._tr("Reading the face…"))
+        chosen = dict(which or {})
 
-        def enrol() -> Source | SeveralFaces:
+        def enrol() -> Source | SeveralFaces | ConsentRefused:
             from vcam.pipeline.enrol import SeveralFaces
 
-            asking = False
+            faces = self._daemon.faces
             try:
-                return self._daemon.faces.add(photos, answer.name, answer.basis, answer.note, which=which)
+                added = faces.add(photos, answer.name, answer.basis, answer.note, which=chosen, looks=looks)
             except SeveralFaces as several:
-                asking = True
                 return several
-            finally:
-                if temporary and not asking:
-                    _remove_files(photos)
+            except ConsentRefused as refused:
+                if looks is None:
+                    raise
+                return refused
+            self._daemon.reload_faces()
+            self._daemon.wear(added.id)
+            return added
 
-        def enrolled(result: Source | SeveralFaces) -> None:
+        def enrolled(result: Source | SeveralFaces | ConsentRefused) -> None:
             if isinstance(result, Source):
-                self._added(result)
-                return
-            dialog = WhichDialog(self, result.crops, self._tr)
-            if dialog.exec() == WhichDialog.DialogCode.Accepted:
-                self.add(photos, answer, temporary, (which or {}) | {result.photo: dialog.chosen})
+                self.note.setText(self._tr("{face} was added.").format(face=result.name))
+            elif isinstance(result, ConsentRefused):
+                self._ask_without_look(photos, answer, chosen)
             else:
-                self.note.setText(self._hint)
-                if temporary:
-                    _remove_files(photos)
+                dialog = WhichDialog(self, result.crops, self._tr)
+                if dialog.exec() == WhichDialog.DialogCode.Accepted:
+                    self.add(photos, answer, chosen | {result.photo: dialog.chosen}, looks)
+                else:
+                    self.note.setText(self._hint)
 
         self._background.run(enrol, enrolled, lambda: self.note.setText(self._hint))
 
-    def _added(self, source: Source) -> None:
-        self.note.setText(self._tr("{face} was added.").format(face=source.name))
-        self._daemon.reload_faces()
-        self._daemon.wear(source.id)
-
-    def _ask_and_add(self, photos: list[Path], name: str, temporary: bool = False) -> None:
+    def _ask_and_add(self, photos: Sequence[Photo], name: str) -> None:
         dialog = ConsentDialog(self, name, self._tr)
         if dialog.exec() == ConsentDialog.DialogCode.Accepted:
-            self.add(photos, dialog.answer(), temporary)
-        elif temporary:
-            _remove_files(photos)
+            self.look_and_add(photos, dialog.answer())
+
+    def look_and_add(self, photos: Sequence[Photo], answer: Answer, which: Mapping[Photo, int] | None = None) -> None:
+        """Enrol photos, after a look into the camera where the keeper wants one; see ``add``."""
+        if not answer.confirm:
+            self.add(photos, answer, which)
+            return
+        dialog = LookDialog(self, self._daemon, self._feed, self._tr)
+        if dialog.exec() == LookDialog.DialogCode.Accepted:
+            self.add(photos, answer, which, dialog.looks)
+        else:
+            self.note.setText(self._hint)
+        dialog.deleteLater()
+
+    def _ask_without_look(self, photos: Sequence[Photo], answer: Answer, which: Mapping[Photo, int]) -> None:
+        """Somebody else than the one in the photo has looked into the camera."""
+        self.note.setText(self._hint)
+        question = QMessageBox(self)
+        question.setIcon(QMessageBox.Icon.Question)
+        question.setWindowTitle(self._tr("Look into the camera"))
+        question.setText(self._tr("The face in the camera does not seem to be the one in the photo."))
+        question.setInformativeText(
+            self._tr("Look again, take a newer photo, or add the face without the confirmation.")
+        )
+        again = question.addButton(self._tr("Try again"), QMessageBox.ButtonRole.AcceptRole)
+        without = question.addButton(self._tr("Add without it"), QMessageBox.ButtonRole.DestructiveRole)
+        question.addButton(QMessageBox.StandardButton.Cancel)
+        question.exec()
+        if question.clickedButton() is again:
+            self.look_and_add(photos, answer, which)
+        elif question.clickedButton() is without:
+            self.add(photos, replace(answer, confirm=False), which)
 
     def _add_mime(self, data: QMimeData) -> None:
-        photos = _photos_in(data)
-        if photos:
-            self._ask_and_add(photos, photos[0].stem)
+        paths = _photos_in(data)
+        if paths:
+            self._ask_and_add([load_photo(path) for path in paths], paths[0].stem)
             return
         image = QImage(data.imageData()) if data.hasImage() else QImage()
         if image.isNull():
             raise BadInput(self._tr("There is no photo in what was dropped or pasted."))
-        path = _temporary_png()
-        image.save(str(path))
-        self._ask_and_add([path], self._tr("Pasted"), temporary=True)
+        name = self._tr("Pasted")
+        self._ask_and_add([Photo(f"{name}.png", _as_png(image))], name)
 
     def _choose_files(self) -> None:
         endings = " ".join(f"*{ending}" for ending in PHOTO_ENDINGS)
         names, _ = QFileDialog.getOpenFileNames(self, self._tr("Add photos"), "", f"{self._tr('Photos')} ({endings})")
         if names:
-            self._ask_and_add([Path(name) for name in names], Path(names[0]).stem)
+            self._ask_and_add([load_photo(name) for name in names], Path(names[0]).stem)
 
     def _take_photo(self) -> None:
         dialog = CameraDialog(self, self._feed, self._tr)
         dialog.exec()
         picture = dialog.picture
         dialog.deleteLater()
-        if picture is None:
-            return
-        path = _temporary_png()
-        cv2.imwrite(str(path), picture)
-        self._ask_and_add([path], self._tr("Me"), temporary=True)
+        if picture is not None:
+            name = self._tr("Me")
+            self._ask_and_add([encode_photo(picture, name)], name)
 
     def _rename(self) -> None:
         face_id = self.faces.chosen_id()
@@ -260,11 +298,9 @@ def _photos_in(data: QMimeData) -> list[Path]:
     return [path for path in paths if path.suffix.lower() in PHOTO_ENDINGS]
 
 
-def _remove_files(paths: list[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
-
-
-def _temporary_png() -> Path:
-    with tempfile.NamedTemporaryFile(prefix="facewarp-", suffix=".png", delete=False) as file:
-        return Path(file.name)
+def _as_png(image: QImage) -> bytes:
+    """In memory: a photo that is only on the clipboard never lies on the disk unencrypted."""
+    buffer = QBuffer()
+    buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+    QImageWriter(buffer, QByteArray(b"PNG")).write(image)
+    return bytes(buffer.data().data())
