@@ -28,6 +28,7 @@ TRAIN_SIDE = 192  # square pictures as high as a 16:9 frame: more faces for each
 LEVEL_SIZES = ((0.0, 34.0), (24.0, 88.0), (64.0, 1e9))  # sqrt(area) of the faces that a level learns, px
 CENTRE_SHARE = 0.2  # cells within this share of the box's size from its centre are positive
 NMS_IOU = 0.4
+MIN_SCORE = 0.6  # as the program asks for (vcam.faces.detect)
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def box_likeness(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def select(scores: NDArray[np.float32], boxes: NDArray[np.float32], landmarks: NDArray[np.float32],
-           threshold: float = 0.5) -> Detections:  # fmt: skip
+           threshold: float = MIN_SCORE) -> Detections:  # fmt: skip
     """The detections of one picture above a score, without doubles.
 
     Args:
@@ -145,11 +146,11 @@ CROWD = Scene(roll_deg=30, counts=(0, 0.4, 0.25, 0.15, 0.1, 0.1))
 
 
 @torch.inference_mode()
-def find(net: nn.Module, collage: Collage, threshold: float = 0.5) -> Detections:
+def find(net: nn.Module, collage: Collage) -> Detections:
     """The faces of a collage."""
     cells = net(to_net(collage.image[None]))[0]
     scores, rest = torch.sigmoid(cells[:, 0]).numpy(), cells[:, 1:].numpy()
-    return select(scores, rest[:, :4], rest[:, 4:], threshold)
+    return select(scores, rest[:, :4], rest[:, 4:])
 
 
 def sheet_of(maker: CollageMaker, count: int = 12) -> loop.Sheet:
