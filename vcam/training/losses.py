@@ -94,7 +94,7 @@ class Weights:
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
-    real: float = 0.1
+    real: float = 0.2
     critic: float = 1.0
 
 

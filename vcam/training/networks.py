@@ -216,20 +216,16 @@ class Critic(nn.Module):
     def __init__(self, channels: tuple[int, int, int] = (32, 64, 96)):
         super().__init__()
         a, b, c = channels
-        layers = [
-            nn.Conv2d(12, a, 3, 1, 1),
-            nn.Conv2d(a, b, 3, 2, 1),
-            nn.Conv2d(b, c, 3, 2, 1),
-            nn.Conv2d(c, 1, 3, 1, 1),
-        ]
-        self.layers = nn.ModuleList(spectral_norm(layer) for layer in layers)
+        layers = ((12, a, 1), (a, b, 2), (b, c, 2))  # channels in and out, stride
+        self.layers = nn.ModuleList(spectral_norm(nn.Conv2d(i, o, 3, stride, 1)) for i, o, stride in layers)
+        self.score = nn.Conv2d(c, 1, 3, 1, 1)  # free in its scale, or so short a net could never be sure of anything
 
     def forward(self, x: Tensor) -> Tensor:
         """X (B, 3, S, S) -> score (B, 1, S/8, S/8), above 0 = real."""
         x = functional.pixel_unshuffle(x, 2)
-        for layer in self.layers[:-1]:
+        for layer in self.layers:
             x = _activate(layer(x))
-        return self.layers[-1](x)  # type: ignore[no-any-return]
+        return self.score(x)  # type: ignore[no-any-return]
 
 
 class Contest(nn.Module):
