@@ -1,7 +1,11 @@
 """The panel without a screen: every control changes the state it names."""
 
 import os
+import subprocess
+import sys
 import time
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -364,12 +368,28 @@ def test_the_preview_costs_nothing_while_hidden(bench, window):
 
 def test_the_three_views():
     before, after = np.full((720, 1280, 3), 10, np.uint8), np.full((720, 1280, 3), 99, np.uint8)
-    assert compose(before, after, View.BEFORE).shape == (360, 640, 3)
-    assert compose(before, after, View.AFTER)[0, 0, 0] == 99
-    split = compose(before, after, View.SPLIT)
-    assert (split[0, 0, 0], split[0, 639, 0]) == (10, 99)
-    assert compose(None, after, View.SPLIT)[0, 0, 0] == 99
-    assert compose(None, None, View.BEFORE) is None
+    shown = partial(compose, size_wh=(801, 450))
+    assert shown(before, after, View.BEFORE).shape == (450, 801, 3)
+    assert shown(before, after, View.AFTER)[0, 0, 0] == 99
+    split = shown(before, after, View.SPLIT)
+    assert split.shape == (450, 801, 3)
+    assert split[0, [0, 399, 400, 800], 0].tolist() == [10, 10, 99, 99]
+    assert shown(None, after, View.SPLIT)[0, 0, 0] == 99
+    assert shown(None, None, View.BEFORE) is None
+    assert compose(before, after, View.SPLIT, (2560, 1440)).shape == (720, 1280, 3)
+
+
+def test_the_preview_shows_the_whole_picture_in_its_place(bench, window):
+    preview = window.live.preview
+    preview.setFixedSize(500, 400)
+    window._feed.after = np.full((720, 1280, 3), 99, np.uint8)
+    window._feed.after[:, :640] = 180
+    preview.show_view(View.AFTER)
+    seen = preview.grab().toImage()
+    ratio = seen.devicePixelRatio()
+    grey = [seen.pixelColor(round(x * ratio), round(y * ratio)).red() for x, y in ((30, 70), (470, 330), (5, 200))]
+    assert grey == [180, 99, 180]
+    assert seen.pixelColor(round(250 * ratio), round(20 * ratio)).name() == LIGHT.page
 
 
 def test_the_tour_goes_forward_and_ends(bench, window):
@@ -405,6 +425,16 @@ def test_every_control_has_a_name_for_screen_readers(window):
         if not (control.accessibleName() or getattr(control, "text", str)()) and control.objectName()[:3] != "qt_"
     ]
     assert nameless == []
+
+
+def test_many_calls_do_not_use_up_none():
+    """PySide6 6.12.0 on Python 3.11 aborts after some ten thousand calls; the camera would die with the panel."""
+    code = (
+        "from vcam.desktop.tray_qt import application\n"
+        "app = application()\n"
+        "for _ in range(60_000): app.setObjectName('x')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[2])
 
 
 def test_themes():
