@@ -30,6 +30,7 @@ from vcam.training.losses import (  # noqa: E402
     contest_losses,
     embedder_grid,
     identity_loss,
+    lattice_loss,
     light_loss,
     masked_l1,
     reconstruction_loss,
@@ -131,7 +132,7 @@ def test_fine_detail_is_added_only_once_it_has_been_learnt() -> None:
 
 def test_a_contest_teaches_each_side_its_own_part() -> None:
     critic, made, real = Critic((16, 16, 16)), torch.rand(2, 3, 32, 32, requires_grad=True), torch.rand(2, 3, 32, 32)
-    makers, critics = contest_losses(critic, made, real)
+    makers, critics = contest_losses(critic, made, real, torch.ones(2, 1, 32, 32))
     (to_made,) = torch.autograd.grad(makers, made, retain_graph=True)
     assert to_made.abs().max() > 0
     parameters = [p for p in critic.parameters() if p.requires_grad]
@@ -162,6 +163,10 @@ def test_losses_vanish_for_the_right_answer_and_grow_with_the_error() -> None:
     assert float(texture_loss(answer, answer.roll(1, 3), everywhere)) < float(
         texture_loss(answer * 0.5, answer, everywhere)
     )
+    stripes = answer * 0
+    stripes[..., ::4] = 0.2
+    assert float(lattice_loss(stripes, everywhere)) > 20 * float(lattice_loss(answer * 0 + 0.3, everywhere))
+    assert float(lattice_loss(stripes, everywhere)) > 2 * float(lattice_loss(answer * 0.2, everywhere))
     assert float(masked_l1(answer, answer + 1, torch.zeros(2, 1, 128, 128))) == 0
     same = torch.from_numpy(unit(3, 128))
     assert float(identity_loss(same, same)) == pytest.approx(0, abs=1e-6)

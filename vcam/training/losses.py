@@ -77,6 +77,7 @@ class Weights:
         cycle: the swap undone against the target (swaps).
         mask: the predicted mask against the face area.
         texture: how much fine detail each place has, against the answer's or the target's.
+        lattice: a pattern of the period of the generator's patches.
         real: what the critic says of the swaps.
         critic: the critic's own loss.
     """
@@ -94,6 +95,7 @@ class Weights:
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
+    lattice: float = 8.0
     real: float = 0.2
     critic: float = 1.0
 
@@ -160,18 +162,32 @@ def reconstruction_loss(colour: Tensor, answers: Tensor, area: Tensor, detail: T
     return pixels + coarse + 0.5 * slopes
 
 
+def _laplacian(pictures: Tensor) -> Tensor:
+    """Of the grey pictures: (B, 1, H, W)."""
+    kernel = pictures.new_tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
+    return functional.conv2d(pictures.mean(1, keepdim=True), kernel, padding=1)
+
+
 def texture_loss(made: Tensor, wanted: Tensor, area: Tensor) -> Tensor:
     """Mean strength of the grey Laplacian in 8 px windows, wherever the detail itself lies.
 
     What cannot be foretold pixel by pixel comes out as a blur under every pixel loss; this one asks for
     as much detail as a real picture has.
     """
-    kernel = made.new_tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
 
     def energy(pictures: Tensor) -> Tensor:
-        return functional.avg_pool2d(functional.conv2d(pictures.mean(1, keepdim=True), kernel, padding=1).abs(), 8, 4)
+        return functional.avg_pool2d(_laplacian(pictures).abs(), 8, 4)
 
     return ((energy(made) - energy(wanted)).abs() * functional.avg_pool2d(area, 8, 4)).mean()
+
+
+def lattice_loss(made: Tensor, area: Tensor) -> Tensor:
+    """How much the grey Laplacian depends on the place within a 4 px patch, in windows of 32 px.
+
+    A lattice of the patch's period is the cheapest way to make fine detail; real pictures have none.
+    """
+    phases = functional.pixel_unshuffle(_laplacian(made) * area, 4)  # (B, 16, S/4, S/4)
+    return functional.avg_pool2d(phases, 8, 4).abs().mean()
 
 
 def feature_loss(made: list[Tensor], wanted: list[Tensor]) -> Tensor:
@@ -208,22 +224,25 @@ def openings_loss(made: Tensor, wanted: Tensor) -> Tensor:
     return (error[:, _GAPS[0]] - error[:, _GAPS[1]]).abs().mean()
 
 
-def contest_losses(critic: nn.Module, made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+def contest_losses(critic: nn.Module, made: Tensor, real: Tensor, area: Tensor) -> tuple[Tensor, Tensor]:
     """Hinge losses (Lim and Ye, 2017), in a form whose sum one optimiser can minimise.
 
     Args:
         critic: pictures to scores; only the second loss teaches it.
-        made: swapped pictures.
-        real: as many pictures that nobody changed.
+        made: (B, 3, S, S) swapped pictures.
+        real: (B, 3, S, S) the same before the swap.
+        area: (B, 1, S, S) where they differ: only there is judged.
 
     Returns:
         What the pictures' maker pays, what the critic pays.
     """
     frozen = {name: parameter.detach() for name, parameter in critic.named_parameters()}
-    maker = -torch.func.functional_call(critic, frozen, made).float().mean()
-    scores = critic(torch.cat([real, made.detach()])).float()
-    for_real, for_made = scores.split([len(real), len(made)])
-    return maker, functional.relu(1 - for_real).mean() + functional.relu(1 + for_made).mean()
+    for_maker = torch.func.functional_call(critic, frozen, made).float()
+    for_real, for_made = critic(torch.cat([real, made.detach()])).float().chunk(2)
+    weight = functional.adaptive_avg_pool2d(area, for_maker.shape[2:])
+    weight = weight / weight.mean().clamp_min(0.01)
+    critics = functional.relu(1 - for_real) + functional.relu(1 + for_made)
+    return -(for_maker * weight).mean(), (critics * weight).mean()
 
 
 def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weights) -> dict[str, Tensor]:
@@ -247,7 +266,8 @@ def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weig
         parts = _swap_losses(net.net, colour, pictures, batch, guides, weights)
         losses |= {name: value * (1 - reverse_share) for name, value in parts.items()}
     if 0 < batch.reverse < len(colour):
-        real, critic = contest_losses(net.critic, pictures[batch.reverse :], batch.answers[: batch.reverse])
+        swapped = slice(batch.reverse, None)
+        real, critic = contest_losses(net.critic, pictures[swapped], batch.targets[swapped], batch.area[swapped])
         losses |= {"real": weights.real * real, "critic": weights.critic * critic}
     return losses
 
@@ -291,5 +311,6 @@ def _swap_losses(
         "openings": weights.openings * openings_loss(made_expression, expression),
         "inside": weights.inside * masked_l1(colour, targets, batch.inside[n:]),
         "texture": weights.texture * texture_loss(colour, targets, area),
+        "lattice": weights.lattice * lattice_loss(colour, area),
         "cycle": weights.cycle * reconstruction_loss(undone, targets[:half], area[:half], detail[:half]),
     }
