@@ -29,7 +29,7 @@ def application() -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
-    _make_none_immortal()
+    _keep_constants_alive()
     app = QApplication(["facewarp"])
     app.setApplicationName("facewarp-cam")
     app.setApplicationDisplayName("FaceWarp Cam")
@@ -38,14 +38,15 @@ def application() -> QApplication:
     return app
 
 
-def _make_none_immortal() -> None:
+def _keep_constants_alive() -> None:
     """Guard against PySide6 6.12.0: each of its calls that returns None loses one of None's references.
 
     Before Python 3.12, where None cannot die, that ends the whole program after some ten thousand calls: a minute or
-    two of preview. So None gets more references than can ever be lost.
+    two of preview; True or False dies of the same when the program ends. So they get more references than can be lost.
     """
     if sys.version_info < (3, 12):
-        ctypes.c_ssize_t.from_address(id(None)).value += sys.maxsize // 4
+        for constant in (None, True, False):
+            ctypes.c_ssize_t.from_address(id(constant)).value += sys.maxsize // 4
 
 
 def mood_icon(mood: Mood) -> QIcon:
