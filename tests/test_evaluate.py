@@ -1,8 +1,9 @@
-"""Flicker is what movement does not explain: none in a moved picture, some in a trembling one."""
+"""Flicker is what movement does not explain; sharpness is what a blur takes away."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,10 @@ from clips import write_clip
 from draw_faces import draw_face, face_landmarks
 from vcam.catalogue import find_clip
 from vcam.cli.main import main
-from vcam.evaluate import warping_errors
+from vcam.evaluate import sharpness_of, warping_errors
+from vcam.swap.buffers import Buffers
 from vcam.swap.mask import face_hull_mask
+from vcam.types import Crop
 
 LANDMARKS = face_landmarks(128)
 HULL = face_hull_mask(LANDMARKS, 128)
@@ -36,8 +39,23 @@ def test_the_clip_of_nobody_is_measured(capsys: pytest.CaptureFixture[str]) -> N
     code = main(["evaluate", "video", str(find_clip()), "--frames", "14", "--json"])
     said = json.loads(capsys.readouterr().out)
     assert said["frames"] == said["swapped"] == 14
-    assert said["ratio"] == pytest.approx(said["swap_levels"] / said["input_levels"])
-    assert code == int(said["ratio"] > 1.2)
+    assert said["flicker"] == pytest.approx(said["swap_levels"] / said["input_levels"])
+    assert code == int(said["flicker"] > 1.2 or not 0.8 <= said["sharpness"] <= 1.2)
+    assert 100 < said["face_px"] < 700
+
+
+def test_a_blur_costs_sharpness_and_a_larger_frame_does_not() -> None:
+    rng = np.random.default_rng(0)
+    face = draw_face(face_landmarks(400), 400)
+    noisy = np.clip(face + rng.normal(0, 6, face.shape), 0, 255).astype(np.uint8)
+    crop = Crop(noisy, np.array([[0.5, 0, 0], [0, 0.5, 0.0]]), face_landmarks(200))
+    crop = replace(crop, image=cv2.resize(noisy, (200, 200)))
+    own, same, height = sharpness_of(noisy, noisy, crop, Buffers())
+    assert own == same > 1
+    _, blurred, _ = sharpness_of(noisy, cv2.GaussianBlur(noisy, (0, 0), 3), crop, Buffers())
+    assert blurred < 0.5 * own
+    points = face_landmarks(400)
+    assert height == pytest.approx(np.ptp(points[:, 1]), rel=0.25)
 
 
 def test_a_clip_without_a_face_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,10 @@
-"""How steady a swapped video is: flicker, as a ratio to the input's own.
+"""How steady and how sharp a swapped video is, both as ratios to the input's own.
 
 Flicker is what is left between two consecutive pictures of the face when its movement has been taken away: both
 pictures are cut by the same alignment, and the older one is moved along the input's optical flow (the warping error
 of Lai et al., "Learning Blind Video Temporal Consistency", 2018). The input has some too: noise, light, flow's errors.
+
+Sharpness is the spread of the grey Laplacian inside the face, at the size that the face has in the clip.
 """
 
 from __future__ import annotations
@@ -26,34 +28,39 @@ from vcam.safeguards.consent import Ask, refuse_unstated
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import cut_crop
 from vcam.swap.mask import face_hull_mask
-from vcam.types import Control, Frame, Image, Mask, Work
+from vcam.types import Control, Crop, Frame, Image, Mask, Work
 from vcam.video.files import read_video
 
 FRAMES = 300
 SIDE_PX = 128
 LEAST_PAIRS = 10
+SHARP_EVERY = 5  # swapped frames
 
 
 @dataclass(frozen=True, slots=True)
-class Flicker:
-    """A clip's steadiness.
+class ClipFigures:
+    """How a swapped clip looks beside the clip itself.
 
     Attributes:
         frames: frames looked at.
         swapped: of those, really swapped.
+        face_px: mean height of the face, brows to chin and a little more.
         input_levels: mean warping error of the input inside the face, grey levels.
         swap_levels: the same of the swap.
-        ratio: swap's to input's.
+        flicker: swap's warping error to input's.
+        sharpness: swap's to input's.
     """
 
     frames: int
     swapped: int
+    face_px: float
     input_levels: float
     swap_levels: float
-    ratio: float
+    flicker: float
+    sharpness: float
 
 
-def measure_flicker(
+def measure_clip(
     clip: Path,
     face: str | None,
     settings: PipelineSettings,
@@ -61,8 +68,8 @@ def measure_flicker(
     notice: Callable[[str], None] = lambda _: None,
     advance: Callable[[int], object] = lambda _: None,
     ask: Ask = refuse_unstated,
-) -> Flicker:
-    """Swap a clip of a face and measure how it flickers.
+) -> ClipFigures:
+    """Swap a clip of a face and measure how it flickers and how sharp it is.
 
     Args:
         clip: a video.
@@ -82,6 +89,7 @@ def measure_flicker(
     seen, swapped, buffers = 0, 0, Buffers()
     before: tuple[Image, Image] | None = None  # crops of input and swap
     errors: list[tuple[float, float]] = []
+    sharp: list[tuple[float, float, float]] = []  # input, swap, height of the face
     for frame, time_s in read_video(clip):
         if seen == frames:
             break
@@ -103,10 +111,37 @@ def measure_flicker(
             hull = face_hull_mask(work.crop.landmarks * np.float32(scale), SIDE_PX)
             errors.append(warping_errors(before, (now[0], now[1]), hull))
         before = now[0], now[1]
+        if swapped % SHARP_EVERY == 1:
+            sharp.append(sharpness_of(frame.image, image, work.crop, buffers))
     if len(errors) < LEAST_PAIRS:
         raise BadVideo(f"{clip.name}: only {swapped} of {seen} frames could be swapped; that is too few to judge")
     of_input, of_swap = np.mean(errors, 0)
-    return Flicker(seen, swapped, float(of_input), float(of_swap), float(of_swap / max(of_input, 1e-6)))
+    sharp_input, sharp_swap, face_px = np.mean(sharp, 0)
+    return ClipFigures(
+        frames=seen,
+        swapped=swapped,
+        face_px=float(face_px),
+        input_levels=float(of_input),
+        swap_levels=float(of_swap),
+        flicker=float(of_swap / max(of_input, 1e-6)),
+        sharpness=float(sharp_swap / max(sharp_input, 1e-6)),
+    )
+
+
+def sharpness_of(frame: Image, swap: Image, crop: Crop, buffers: Buffers) -> tuple[float, float, float]:
+    """The spread of the grey Laplacian inside the face, of a frame and of the same frame swapped; the face's height.
+
+    The face's edge is left out. Levels and px.
+    """
+    side = crop.image.shape[0]
+    hull = (face_hull_mask(crop.landmarks, side) > 0.5).astype(np.uint8)
+    inside = cv2.erode(hull, np.ones((side // 16 * 2 + 1,) * 2)) > 0
+    spreads = [
+        float(cv2.Laplacian(_grey(cut_crop(picture, crop.frame_to_crop, side, buffers)), cv2.CV_32F)[inside].std())
+        for picture in (frame, swap)
+    ]
+    zoom = float(np.sqrt(abs(np.linalg.det(crop.frame_to_crop[:, :2]))))
+    return spreads[0], spreads[1], float(np.ptp(np.nonzero(hull.any(1))[0])) / zoom
 
 
 def warping_errors(before: tuple[Image, Image], now: tuple[Image, Image], hull: Mask) -> tuple[float, float]:

@@ -1,9 +1,9 @@
 """The proof of the networks: ``make proof-networks``. Takes about half an hour, most of it the judges' time.
 
-Needs the extra 'train' (pip install torch onnx matplotlib), the judge (pip install dlib-bin face_recognition_models) and the data:
-FACEWARP_DATA names its folder, FACEWARP_CACHE the cache of faces (made if missing), FACEWARP_BACKGROUNDS pictures
-without faces, FACEWARP_CHECKPOINT the generator's checkpoint that was shipped. A row that cannot be measured for want
-of one of these falls short and says so.
+Needs the extra 'train' (pip install torch onnx matplotlib), the judge (pip install dlib-bin face_recognition_models)
+and the data: FACEWARP_DATA names its folder, FACEWARP_CACHE the cache of faces (made if missing), FACEWARP_BACKGROUNDS
+pictures without faces, FACEWARP_CHECKPOINT the generator's checkpoint that was shipped. A row that cannot be measured
+for want of one of these falls short and says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from proof.pytest_rows import ROOT, rows_of_tests
 from vcam.catalogue import built_in_faces, find_clip, find_models_folder, has_net, read_pack, verify
 from vcam.config import PipelineSettings
 from vcam.errors import VcamError
-from vcam.evaluate import FRAMES, measure_flicker
+from vcam.evaluate import FRAMES, measure_clip
 from vcam.proof import Row
 from vcam.training import bars
 
@@ -36,7 +36,7 @@ TOLD = "told, not judged"
 def rows() -> Iterator[Row]:
     """Every row, the quick ones first."""
     yield from pack_rows()
-    yield from flicker_rows()
+    yield from clip_rows()
     yield from rows_of_tests("tests/training", "tests/cli/test_training_commands.py")
     lacking = lacks()
     for net, asked in bars.SMALL_NET_BARS.items():
@@ -102,18 +102,21 @@ def cost_of(path: Path) -> tuple[float, set[int]]:
     return float(macs) / 1e9, {shapes[n.input[1]][0] for n in convolutions}
 
 
-def flicker_rows() -> Iterator[Row]:
-    """The steadiness of talking clips."""
+def clip_rows() -> Iterator[Row]:
+    """The steadiness and the sharpness of talking clips, as the program shows them."""
     clips = [find_clip(), *sorted((DATA / "clips").glob("talk_*.mp4"))]
     bar = f"<= {bars.FLICKER_MOST} x the clip's own"
+    least, most = bars.CLIP_SHARPNESS
     for clip in clips:
         try:
-            found = measure_flicker(clip, None, PipelineSettings(mark=False), FRAMES)
+            found = measure_clip(clip, None, PipelineSettings(mark=False), FRAMES)
         except VcamError as error:
             yield Row(f"flicker of {clip.stem}", str(error), bar, False)
             continue
-        figure = f"{found.ratio:.2f} x ({found.swapped} of {found.frames} frames)"
-        yield Row(f"flicker of {clip.stem}", figure, bar, found.ratio <= bars.FLICKER_MOST)
+        figure = f"{found.flicker:.2f} x ({found.swapped} of {found.frames} frames)"
+        yield Row(f"flicker of {clip.stem}", figure, bar, found.flicker <= bars.FLICKER_MOST)
+        figure = f"{found.sharpness:.2f} x, face {found.face_px:.0f} px"
+        yield Row(f"sharpness of {clip.stem}", figure, f"{least} to {most} x", least <= found.sharpness <= most)
     if len(clips) == 1:
         yield Row("flicker of real people's clips", f"not measured: no clips in {DATA / 'clips'}", bar, False)
 
@@ -141,7 +144,7 @@ def generator_rows(lacking: str) -> Iterator[Row]:
         report = dict.fromkeys(("as_shipped", "agreement", "speed", "groups"), report)
     yield from judged("generator as it ships", report["as_shipped"], bars.GENERATOR_BARS)
     for name in ("as_shipped", "with_teacher_identities", "references"):
-        for key in ("judge_source", "judge_target", "judge_same_person", "lattice"):
+        for key in ("judge_source", "judge_target", "judge_same_person", "sharpness", "lattice"):
             if isinstance(report.get(name), Mapping) and key in report[name]:
                 yield Row(f"generator, {name.replace('_', ' ')}: {key}", f"{report[name][key]:.3f}", TOLD, True)
     groups = report["groups"]

@@ -1,7 +1,7 @@
 """Sharpness and grain: a generated crop has neither the camera's sharpness nor its noise.
 
-The generator works at 128 px where the face may have 300. The crop is enlarged with a cubic and sharpened a
-little, and on the skin the target's own finest detail (its grain, above all) is added: it has the right strength,
+The generator works at 128 px where the face may have 300. The crop is sharpened and enlarged with a
+cubic, and on the skin the target's own finest detail (its grain, above all) is added: it has the right strength,
 colour and movement by nature. Eyes, brows, lips and nostrils are left out, where that detail would be a ghost of
 the old features, and it is limited to a few grey levels, so that no edge or mole comes through.
 """
@@ -18,9 +18,10 @@ from vcam.swap.buffers import Buffers
 from vcam.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS_OUTER
 from vcam.types import Image, Plane, Points
 
-SHARPEN = 0.5  # of the difference to a 3 px blur, before the enlargement
-GRAIN = 0.8  # of the target's own fine detail
-GRAIN_LIMIT = 7  # grey levels: sensor noise stays below, edges and moles do not
+SHARPEN = 1.5  # of the difference to a blur of 1 px, before the enlargement: all that 128 px can look like at 300
+GRAIN = 1.0  # of the target's own fine detail, its difference to a blur of so many px
+GRAIN_PX = 5
+GRAIN_LIMIT = 9  # grey levels: sensor noise stays below, edges and moles do not
 _FEATURES = (EYE_LEFT, EYE_RIGHT, BROW_LEFT, BROW_RIGHT, LIPS_OUTER)
 _FEATURE_MARGIN = 0.04  # of the crop's side: twice the width that is left out round a feature
 _MIDDLE = 128  # a difference of 0 in 8 bits
@@ -40,7 +41,7 @@ def enlarge(image: Image, size: int) -> Image:
     """
     if image.shape[0] == size:
         return image
-    sharp = cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (3, 3), 0), -SHARPEN, 0.0)
+    sharp = cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (5, 5), 1.0), -SHARPEN, 0.0)
     return cast(Image, cv2.resize(sharp, (size, size), interpolation=cv2.INTER_CUBIC))
 
 
@@ -54,7 +55,7 @@ def add_grain(swap: Image, target: Image, landmarks_in_crop: Points, buffers: Bu
         buffers: scratch memory.
     """
     side = swap.shape[0]
-    smooth = cv2.blur(target, (3, 3), dst=buffers.take("grain smooth", side, side, 3))
+    smooth = cv2.blur(target, (GRAIN_PX, GRAIN_PX), dst=buffers.take("grain smooth", side, side, 3))
     grain = cv2.addWeighted(target, 1.0, smooth, -1.0, _MIDDLE, dst=smooth)
     cv2.LUT(grain, _GRAIN_CURVE, dst=grain)
     cv2.copyTo(_nothing(side), _features(landmarks_in_crop, side, buffers), grain)
