@@ -36,10 +36,11 @@ class FewFaces:
 
     def __init__(self, ids=("ana", "ben", "zoe")):
         self.sources = {face_id: make_source(face_id) for face_id in ids}
+        self.built_in = set()
         self.keeper_grey = RAW_GREY  # what the camera shows while the keeper is before it
 
     def list(self):
-        return tuple(FaceName(source.id, source.name) for source in self.sources.values())
+        return tuple(FaceName(source.id, source.name, source.id in self.built_in) for source in self.sources.values())
 
     def reload(self):
         """Nothing is kept elsewhere."""

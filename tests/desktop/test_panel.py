@@ -26,16 +26,18 @@ from PySide6.QtWidgets import (
     QSlider,
 )
 
-from desktop_fakes import CAMERAS, MODE, RAW_GREY, WAIT_S, Bench, FewFaces, colour_of, wait_for_state
+from desktop_fakes import CAMERAS, CARD_GREY, MODE, RAW_GREY, WAIT_S, Bench, FewFaces, colour_of, wait_for_state
 from vcam.config import DesktopSettings, Engine, Language, RunSettings, Settings, Theme
 from vcam.desktop.panel.camera_dialog import CameraDialog
 from vcam.desktop.panel.consent_dialog import Answer, ConsentDialog
 from vcam.desktop.panel.look_dialog import LookDialog
 from vcam.desktop.panel.preview import View, compose
+from vcam.desktop.panel.speed_page import nice_scale
 from vcam.desktop.panel.style import DARK, LIGHT, colours, style_sheet
 from vcam.desktop.panel.which_dialog import WhichDialog
 from vcam.desktop.panel.window import PanelWindow
 from vcam.desktop.translate import translator
+from vcam.doctor import Finding, Health
 from vcam.pipeline.enrol import SeveralFaces
 from vcam.safeguards.consent import LOOKS, wording
 from vcam.types import BadgeMode, Basis, Photo, Safe
@@ -104,6 +106,14 @@ def test_the_switch_turns_the_swap_off_and_on(bench, window):
     bench.output.wait_for(colour_of("ana"))
 
 
+def test_the_pause_is_a_button(bench, window):
+    click(window.live.pause)
+    bench.output.wait_for(CARD_GREY)
+    wait(lambda: bench.daemon.state.paused and window.live.pause.isChecked())
+    click(window.live.pause)
+    bench.output.wait_for(colour_of("ana"))
+
+
 def test_a_face_is_worn_by_click_and_by_key(bench, window):
     faces = window.live.faces
     QTest.mouseClick(faces.viewport(), Qt.MouseButton.LeftButton, pos=faces.visualItemRect(faces.item(1)).center())
@@ -135,8 +145,9 @@ def test_every_control_of_the_settings_changes_what_it_names(bench, window):
     page.rate.activated.emit(0)
     wait_for_state(daemon, lambda state: state.fps == 15)
     page.threads.setValue(3)
-    page.threads.sliderReleased.emit()
     assert daemon.settings.run.pipeline.threads == 3
+    QTest.keyClick(page.threads, Qt.Key.Key_Right)
+    assert daemon.settings.run.pipeline.threads == 4
     page.cross_fade.click()
     assert daemon.runner.control.cross_fade
     wait_for_state(daemon, lambda state: "Desk camera" in state.camera_in_use)
@@ -157,13 +168,13 @@ def test_a_dropped_photo_becomes_a_face(bench, window, tmp_path, monkeypatch):
     photo = tmp_path / "Mia.png"
     photo.write_bytes(b"photo")
     monkeypatch.setattr(ConsentDialog, "exec", agree)
-    window.open_page(1)
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(photo))])
     drop = QDropEvent(
         QPointF(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     )
-    window.faces.dropEvent(drop)
+    window.dropEvent(drop)  # on any page
+    assert window.stack.currentWidget() is window.faces
     wait(lambda: bench.daemon.state.face == "mia")
     assert bench.faces.added == [(b"photo", "Mia", Basis.SELF, "")]
     assert photo.exists()
@@ -272,6 +283,21 @@ def test_a_paused_camera_gives_no_look(bench, window, monkeypatch):
     dialog.reject()
 
 
+def test_faces_that_came_with_the_program_cannot_be_changed(bench, window):
+    bench.faces.built_in = {"ben"}
+    bench.daemon.reload_faces()
+    wait(lambda: any(face.built_in for face in bench.daemon.state.faces))
+    window.open_page(1)
+    page = window.faces
+    assert page.rename.isEnabled()
+    page.faces.setCurrentRow(1)
+    assert not page.rename.isEnabled()
+    QTest.keyClick(page.faces, Qt.Key.Key_Delete)
+    assert "ben" in bench.faces.sources
+    page.faces.setCurrentRow(2)
+    assert page.remove.isEnabled()
+
+
 def test_of_several_faces_one_is_chosen(bench, window, monkeypatch):
     photo = Photo("both.png", b"photo")
     asked = []
@@ -342,6 +368,8 @@ def test_the_wording_that_is_recorded_is_read_before(window):
     for basis, choice in dialog.choices.items():
         choice.setChecked(True)
         assert dialog.stated.text() == wording(basis)
+        dialog.show()
+        assert dialog.stated.height() >= dialog.stated.heightForWidth(dialog.stated.width())  # nothing is cut off
 
 
 def test_an_error_in_a_slot_is_told_and_the_camera_goes_on(bench, window, caplog):
@@ -402,11 +430,36 @@ def test_the_tour_goes_forward_and_ends(bench, window):
     assert tour.steps.currentIndex() == 0
 
 
-def test_the_times_are_shown(bench, window):
+def test_the_times_are_those_of_now(bench, window):
     bench.output.wait_for(colour_of("ana"))
     window.open_page(3)
-    wait(lambda: len(window.speed.graph.values) > 0)
-    assert "pictures a second" in window.speed.rates.text()
+    speed = window.speed
+    wait(lambda: len(speed.graph.values) > 0)
+    assert "Latency" in speed.rates.text()
+    assert list(speed._rows) == ["wear"]
+    bench.daemon.toggle_pause()
+    wait(lambda: "No live pictures now" in speed.rates.text())
+
+
+@pytest.mark.parametrize(("largest", "end"), [(0, 50), (50, 50), (51, 100), (180, 200), (201, 500), (832, 1000)])
+def test_scales_end_at_round_figures(largest, end):
+    assert nice_scale(largest) == end
+
+
+def test_who_closes_the_window_has_seen_the_tour(bench, window):
+    bench.daemon.choose("desktop.tour_seen", False)
+    window.close()
+    assert bench.daemon.settings.desktop.tour_seen
+
+
+def test_what_needs_no_root_is_repaired_by_a_button(window, monkeypatch):
+    mended = []
+    page = window.check
+    found = [Finding("autostart", Health.FAULT, "stale", "facewarp autostart on", lambda: mended.append(True))]
+    monkeypatch.setattr(page, "check", lambda: page.show_findings([Finding("autostart", Health.OK, "on")]))
+    page.show_findings(found)
+    click(next(b for b in page.findChildren(QAbstractButton) if b.text() == "Repair"))
+    wait(lambda: mended and not any(b.text() == "Repair" for b in page.findChildren(QAbstractButton)))
 
 
 def test_pages_can_be_reached_by_keys(window):

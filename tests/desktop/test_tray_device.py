@@ -92,6 +92,15 @@ def test_a_menu_event_over_dbus_changes_the_frames(session):
     wait_for_grey(sent, colour_of("ben"))
 
 
+def test_the_first_start_shows_the_tour(session):
+    sent = session.folder / "sent.bin"
+    session.start_tray("trayer")
+    session.start_program(sent, "--tray", "qt", "--first-time")
+    wait_for_grey(sent, colour_of("ana"))
+    title = "^FaceWarp Cam$"
+    until(lambda: session.ask("xdotool", "search", "--onlyvisible", "--name", title).strip(), "the panel")
+
+
 def test_without_a_tray_it_runs_and_says_how_to_control_it(session):
     sent = session.folder / "sent.bin"
     program = session.start_program(sent, "--tray", "none")

@@ -29,6 +29,7 @@ from vcam.desktop.translate import translator
 from vcam.types import Shown
 
 PAGES = ("live", "faces", "camera", "speed", "tour", "about")
+ICON_AT = (16, 16)  # in the tray of xfce4-panel
 LONGEST_MS, SETTLE_MS = 60_000, 1500
 
 
@@ -75,11 +76,20 @@ def photograph_menu(folder):
     """The open tray menu with the faces, cut out of a screen with a StatusNotifier tray."""
     with tempfile.TemporaryDirectory() as home, DesktopSession(Path(home), size="640x480") as session:
         session.start_tray("xfce4-panel")
-        flags = ("--camera", camera(), "--output", "null", "--tray", "qt", "--language", "en")
+        flags = ("--camera", camera(), "--output", "null", "--tray", "qt", "--language", "en", "--tour-seen", "true")
         session.start(sys.executable, "-m", "vcam", *flags, cwd=ROOT)
         until(lambda: session.facewarp("status")[0] == 0, "the program")
-        until(lambda: '"mood": "on"' in session.facewarp("status", "--json")[1], "a swap")
-        session.open_faces(session.open_menu(16, 16))
+
+        def told(part):
+            return part in session.facewarp("status", "--json")[1]
+
+        def clicked():
+            session.click(*ICON_AT)
+            return told('"enabled": false')
+
+        until(clicked, "the icon")  # a right click before it is there would open the tray host's own menu
+        until(lambda: session.facewarp("on")[0] == 0 and told('"mood": "on"'), "a swap")
+        session.open_faces(session.open_menu(*ICON_AT))
         session.screenshot(folder / "menu.png")
 
 

@@ -1,6 +1,6 @@
 """The real program of the tray around small devices: what is sent is written, picture by picture, to a file.
 
-Usage: desktop_program.py SENT_FILE [--tray BACKEND] [--toggle KEY] [--next KEY] [--headless]
+Usage: desktop_program.py SENT_FILE [--tray BACKEND] [--toggle KEY] [--next KEY] [--headless] [--first-time]
 """
 
 # ruff: noqa: E402 - the tests are not a package; their folder is put on the path first
@@ -39,12 +39,15 @@ def main():
     parser.add_argument("--toggle", default="Ctrl+Alt+F")
     parser.add_argument("--next", default="Ctrl+Alt+N")
     parser.add_argument("--headless", action="store_true")
+    parser.add_argument("--first-time", action="store_true")
     given = parser.parse_args()
     start_logging(given.sent.with_suffix(".log"))
     settings = Settings(
         run=RunSettings(mode=MODE, camera=CAMERAS[0]),
         hotkeys=HotkeySettings(parse_hotkey(given.toggle), parse_hotkey(given.next)),
-        desktop=DesktopSettings(language=Language.ENGLISH, tray=TrayBackend(given.tray)),
+        desktop=DesktopSettings(
+            language=Language.ENGLISH, tray=TrayBackend(given.tray), tour_seen=not given.first_time
+        ),
     )
     bench = Bench(settings, open_output=lambda mode: WritingOutput(mode, given.sent))
     folder = runtime_folder()

@@ -133,14 +133,16 @@ class DesktopSession:
 
     def ask(self, *command):
         """What a program of this session prints."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=WAIT_S, check=False
+        )
         return done.stdout
 
     def facewarp(self, *arguments):
         """The command, in this session: (exit code, output)."""
         command = [sys.executable, "-m", "vcam", *arguments]
         done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=30, check=False,
+            command, env=self.environment, capture_output=True, text=True, timeout=WAIT_S, check=False,
             cwd=Path(__file__).resolve().parents[2],
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr

@@ -42,7 +42,7 @@ def main():
     parser.add_argument("--tray", default="")
     given = parser.parse_args()
     devices = dataclasses.replace(real_devices(), open_output=lambda kind, mode: CountedOutput(mode, given.readers))
-    desktop = DesktopSettings(tray=TrayBackend(given.tray or "none"))
+    desktop = DesktopSettings(tray=TrayBackend(given.tray or "none"), tour_seen=True)
     settings = Settings(run=RunSettings(camera=given.camera), desktop=desktop)
     folder = runtime_folder()
     faces = Library(folder=Path(tempfile.mkdtemp()))

@@ -68,6 +68,8 @@ class Desktop:
         """Until the program shall end."""
         self._tray.show(self._daemon.state)
         stop_listening = self._daemon.listen(self._changed)
+        if self._daemon.panel_opener is not None and not self._daemon.settings.desktop.tour_seen:
+            self._daemon.panel_opener()  # the first time, with the tour
         stop_hotkeys = start_hotkeys(self._daemon.settings.hotkeys, self._actions.put, self._tell_and_say)
         try:
             if not self._daemon.quit_requested.is_set():

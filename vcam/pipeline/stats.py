@@ -13,6 +13,7 @@ import psutil
 
 from vcam.types import Shown
 
+_NEWEST = 30  # values of about a second
 _KEPT = 4096  # newest values kept for percentiles: over two minutes at 30 fps
 
 
@@ -29,12 +30,38 @@ class Used:
     provider: str
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What is going on now.
+
+    Attributes:
+        at: seconds of the clock.
+        sent: pictures so far.
+        processed: frames so far.
+        live: pictures so far that were fresh from the camera when they were sent.
+        latency_ms: from the camera to the output, median of the newest second; 0 where there was none yet.
+        stage_ms: the same by stage.
+    """
+
+    at: float
+    sent: int
+    processed: int
+    live: int
+    latency_ms: float
+    stage_ms: dict[str, float]
+
+
 def percentiles(values: Iterable[float], points: tuple[int, ...]) -> dict[str, float]:
     """``{"p50": ..., "p95": ...}`` in the values' unit, and 0 where there are no values."""
     kept = np.fromiter(values, np.float64)
     if len(kept) == 0:
         return {f"p{point}": 0.0 for point in points}
     return {f"p{point}": round(float(np.percentile(kept, point)), 2) for point in points}
+
+
+def _newest(values: deque[float]) -> float:
+    """Median of the last ones."""
+    return percentiles((values[-1 - number] for number in range(min(_NEWEST, len(values)))), (50,))["p50"]
 
 
 class Stats:
@@ -53,6 +80,7 @@ class Stats:
         self._latency_ms: deque[float] = deque(maxlen=_KEPT)
         self._stage_ms: dict[str, deque[float]] = {}
         self._worst_latency_ms = 0.0
+        self._live = 0
         self._last_shown: Shown | None = None
         self._began = clock()
         self._line_before = (self._began, 0, 0)
@@ -76,6 +104,7 @@ class Stats:
             self._shown[shown] += 1
             self._last_shown = shown
             if latency_ms is not None:
+                self._live += 1
                 self._latency_ms.append(latency_ms)
                 self._worst_latency_ms = max(self._worst_latency_ms, latency_ms)
             if sum(self._shown.values()) % 32 == 0:
@@ -93,6 +122,13 @@ class Stats:
                 f"{self._last_shown or 'nothing yet'}, sending {(sent - sent_then) / seconds:.0f} fps, "
                 f"swapping {(processed - processed_then) / seconds:.0f} fps, latency {latency:.0f} ms"
             )
+
+    def recent(self) -> Recent:
+        """The newest second; what is between two of these is a rate."""
+        with self._lock:
+            sent, processed = sum(self._shown.values()), self._counts["processed"]
+            stages = {name: _newest(ms) for name, ms in self._stage_ms.items()}
+            return Recent(self._clock(), sent, processed, self._live, _newest(self._latency_ms), stages)
 
     def report(self, dropped: int, used: Used) -> dict[str, object]:
         """Everything as plain values, in the form of ``--stats-json``."""

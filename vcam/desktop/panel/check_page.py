@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -55,6 +58,10 @@ class CheckPage(QWidget):
         hotkeys = self._daemon.settings.hotkeys
         self._background.run(lambda: [*examine(), *examine_desktop(hotkeys)], self.show_findings, self._ready)
 
+    def _repair(self, fix: Callable[[], None]) -> None:
+        """Mend one thing beside the window, and look again."""
+        self._background.run(fix, lambda _nothing: self.check())
+
     def _ready(self) -> None:
         self.start.setEnabled(True)
         self.start.setText(self._tr("Check this computer"))
@@ -74,5 +81,7 @@ class CheckPage(QWidget):
             grid.addWidget(label(words[finding.health], "heading"), row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(label(finding.name), row, 1, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(text, row, 2, Qt.AlignmentFlag.AlignTop)
+            if finding.fix is not None:
+                grid.addWidget(button(self._tr("Repair"), partial(self._repair, finding.fix)), row, 3)
         self._area.setWidget(card(grid))
         self._area.show()

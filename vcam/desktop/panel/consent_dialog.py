@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -20,6 +21,7 @@ from vcam.desktop.translate import Translate
 from vcam.safeguards.consent import PROMISE, TEXT_VERSION, TEXTS
 from vcam.types import Basis
 
+WIDTH_PX = 520
 NEED_NOTE = (Basis.WRITTEN, Basis.LICENSED)
 
 
@@ -53,14 +55,13 @@ class ConsentDialog(QDialog):
         super().__init__(parent)
         self._tr = tr
         self.setWindowTitle(tr("Whose face is this?"))
-        self.setMinimumWidth(440)
         self.name = QLineEdit(name)
         self.name.setAccessibleName(tr("Name"))
         self.note = QLineEdit()
         self.note.setAccessibleName(tr("Who agreed, and where that is kept"))
         self.note.setPlaceholderText(tr("Who agreed, and where that is kept"))
         self._group = QButtonGroup(self)
-        column = QVBoxLayout(self)
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(20, 20, 20, 20)
         column.setSpacing(10)
         column.addWidget(label(tr("Name"), "heading"))
@@ -108,3 +109,14 @@ class ConsentDialog(QDialog):
         wording = TEXTS[TEXT_VERSION][chosen] if chosen else ""
         self.stated.setText(" ".join(self._tr(text) for text in (wording, PROMISE) if text))
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(complete)
+        self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's own name
+        """Qt's notice: from now on the fonts are known."""
+        super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the texts: Qt does not ask wrapped lines for their height by itself."""
+        self._column.activate()
+        self.setFixedSize(WIDTH_PX, self._column.totalHeightForWidth(WIDTH_PX))

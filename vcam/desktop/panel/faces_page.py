@@ -69,9 +69,11 @@ class FacesPage(QWidget):
             ((tr("Add photos"), self._choose_files), (tr("Take a photo"), self._take_photo), (tr("Paste"), self.paste)),
             ((tr("Import"), self._import), (tr("Export"), self._export)),
         )
-        changing = _row(
-            ((tr("Rename"), self._rename), (tr("Remove"), self._remove), (tr("Record"), self._show_record)), ()
-        )
+        self.rename, self.remove = button(tr("Rename"), self._rename), button(tr("Remove"), self._remove)
+        changing = QHBoxLayout()
+        for made in (self.rename, self.remove, button(tr("Record"), self._show_record)):
+            changing.addWidget(made)
+        changing.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(14)
@@ -81,11 +83,20 @@ class FacesPage(QWidget):
         column.addWidget(self.faces, 1)
         column.addLayout(changing)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self, self.paste)
-        QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.faces, self._remove)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.faces, self.remove.click)
+        self.faces.currentItemChanged.connect(lambda *_: self._offer_changes())
 
     def show_state(self, state: State) -> None:
         """Follow the daemon."""
         self.faces.show_state(state)
+        self._offer_changes()
+
+    def _offer_changes(self) -> None:
+        """Those that came with the program stay as they are."""
+        chosen = self.faces.chosen_id()
+        own = any(face.id == chosen and not face.built_in for face in self._daemon.state.faces)
+        self.rename.setEnabled(own)
+        self.remove.setEnabled(own)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Qt's question."""

@@ -85,6 +85,11 @@ class LivePage(QWidget):
         self.switch.setCheckable(True)
         self.switch.setAccessibleName(tr("Swap my face"))
         self.switch.clicked.connect(daemon.turn)
+        self.pause = QPushButton(tr("Pause"))
+        self.pause.setCheckable(True)
+        self.pause.setAccessibleName(tr("Pause for 10 minutes"))
+        self.pause.setToolTip(tr("Pause for 10 minutes"))
+        self.pause.clicked.connect(lambda _checked: daemon.toggle_pause())
         self.status = label("", "faint")
         self.faces = FaceStrip(daemon, tr("Faces"))
         self.faces.setFixedHeight(FACE_PX + 66)
@@ -93,6 +98,7 @@ class LivePage(QWidget):
         self.faces.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         row = QHBoxLayout()
         row.addWidget(self.switch)
+        row.addWidget(self.pause)
         row.addWidget(self.status, 1)
         row.addWidget(self.view)
         column = QVBoxLayout(self)
@@ -105,6 +111,7 @@ class LivePage(QWidget):
     def show_state(self, state: State) -> None:
         """Follow the daemon."""
         self.switch.setChecked(state.enabled)
+        self.pause.setChecked(state.paused)
         problem_is_above = bool(state.problem)  # in the window's line for messages
         self.status.setText("" if problem_is_above else tooltip(state, self._tr).removeprefix("FaceWarp Cam: "))
         self.faces.show_state(state)

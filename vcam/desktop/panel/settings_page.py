@@ -122,7 +122,8 @@ class SettingsPage(QWidget):
         self.safe.show_chosen(state.safe)
         self.badge.show_chosen(state.badge)
         self.engine.show_chosen(state.engine)
-        self.threads.setValue(self._daemon.settings.run.pipeline.threads)
+        if not self.threads.isSliderDown():  # the user holds it
+            self.threads.setValue(self._daemon.settings.run.pipeline.threads)
         self.cross_fade.setChecked(self._daemon.settings.run.cross_fade)
 
     def _more(self) -> QWidget:
@@ -136,14 +137,21 @@ class SettingsPage(QWidget):
         self.threads.setRange(1, MOST_THREADS)
         self.threads.setPageStep(1)
         self.threads.setAccessibleName(tr("Processor threads"))
-        self.threads.sliderReleased.connect(lambda: daemon.choose("swap.threads", self.threads.value()))
+        self.threads.sliderReleased.connect(self._choose_threads)
         made = QWidget()
         form = QFormLayout(made)
         form.setContentsMargins(0, 6, 0, 0)
+        form.setHorizontalSpacing(16)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignVCenter)
         form.addRow(tr("Size"), self.size_choice)
         form.addRow(tr("Pictures a second"), self.rate)
         form.addRow(tr("How the face is made"), self.engine)
-        form.addRow(tr("Processor threads"), self.threads)
+        threads, count = QHBoxLayout(), label("")
+        self.threads.valueChanged.connect(count.setNum)
+        self.threads.valueChanged.connect(self._choose_threads)  # by keys
+        threads.addWidget(self.threads, 1)
+        threads.addWidget(count)
+        form.addRow(tr("Processor threads"), threads)
         self.cross_fade = QCheckBox(tr("Fade from one face to the next"))
         self.cross_fade.clicked.connect(lambda wanted: daemon.choose("swap.cross_fade", wanted))
         form.addRow(self.cross_fade)
@@ -153,6 +161,11 @@ class SettingsPage(QWidget):
     def _toggle_more(self) -> None:
         self.more.setVisible(not self.more.isVisible())
         self.more_button.setText(self._tr("Less") if self.more.isVisible() else self._tr("More"))
+
+    def _choose_threads(self) -> None:
+        value = self.threads.value()
+        if not self.threads.isSliderDown() and value != self._daemon.settings.run.pipeline.threads:
+            self._daemon.choose("swap.threads", value)
 
     def _choose_size(self, row: int) -> None:
         width, _, height = self.size_choice.itemText(row).partition("x")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from collections.abc import Mapping
 
 from PySide6.QtCore import QPointF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QHideEvent, QPainter, QPaintEvent, QPen, QPolygonF, QShowEvent
@@ -16,11 +16,10 @@ from vcam.daemon.state import State
 from vcam.desktop.panel.style import Colours
 from vcam.desktop.panel.widgets import card, label
 from vcam.desktop.translate import Translate
+from vcam.pipeline.stats import Recent, Stats
 
 PERIOD_MS = 1000
 KEPT = 60  # points: the last minute
-LEAST_SCALE_MS = 50.0
-FULL_BAR_MS = 50
 
 
 class Graph(QWidget):
@@ -53,7 +52,7 @@ class Graph(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         width, height, edge = self.width(), self.height() - 12, 56
-        scale = max(LEAST_SCALE_MS, *self.values) * 1.1 if self.values else LEAST_SCALE_MS
+        scale = nice_scale(max(self.values, default=0.0))
         for part in (0.0, 0.5, 1.0):
             y = round(height - part * (height - 18)) + 2
             painter.setPen(QPen(QColor(self._theme.line), 1))
@@ -97,6 +96,7 @@ class SpeedPage(QWidget):
     def __init__(self, daemon: Daemon, theme: Colours, tr: Translate) -> None:
         super().__init__()
         self._daemon, self._tr, self._steps = daemon, tr, step_names(tr)
+        self._before: tuple[Stats, Recent] | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(PERIOD_MS)
         self._timer.timeout.connect(self.look)
@@ -125,24 +125,34 @@ class SpeedPage(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         """Qt's notice."""
         self._timer.stop()
+        self._before = None
         super().hideEvent(event)
 
     def look(self) -> None:
         """Take the newest numbers."""
-        report: dict[str, Any] = self._daemon.runner.report("", "")
-        self.graph.add(report["latency_ms"]["p50"])
-        text = self._tr("Latency {latency:.0f} ms; {sent:.1f} pictures a second sent, {swapped:.1f} swapped")
-        self.rates.setText(
-            text.format(
-                latency=report["latency_ms"]["p50"],
-                sent=report["fps_sent"],
-                swapped=report["fps_processed"],
-            )
-        )
-        for name, times in report["stage_ms"].items():
+        stats = self._daemon.runner.stats
+        before, recent = self._before, stats.recent()
+        self._before = (stats, recent)
+        if before is None or before[0] is not stats:  # the first look, or another runner
+            return
+        past = before[1]
+        seconds = max(recent.at - past.at, 1e-3)
+        sent, swapped = ((now - then) / seconds for now, then in
+                         ((recent.sent, past.sent), (recent.processed, past.processed)))  # fmt: skip
+        if recent.live > past.live:
+            self.graph.add(recent.latency_ms)
+            text = self._tr("Latency {latency:.0f} ms; {sent:.1f} pictures a second sent, {swapped:.1f} swapped")
+            self.rates.setText(text.format(latency=recent.latency_ms, sent=sent, swapped=swapped))
+        else:
+            self.rates.setText(self._tr("No live pictures now; {sent:.1f} pictures a second sent").format(sent=sent))
+        self._show_steps(recent.stage_ms)
+
+    def _show_steps(self, stage_ms: Mapping[str, float]) -> None:
+        full = nice_scale(max(stage_ms.values(), default=0.0))
+        for name, ms in stage_ms.items():
             if name not in self._rows:
                 row = len(self._rows)
-                bar = QProgressBar(maximum=FULL_BAR_MS * 10, textVisible=False)
+                bar = QProgressBar(textVisible=False)
                 step = QLabel(self._steps.get(name, name))
                 bar.setAccessibleName(step.text())
                 self._rows[name] = (label(""), bar)
@@ -150,5 +160,11 @@ class SpeedPage(QWidget):
                 self._grid.addWidget(self._rows[name][0], row, 1)
                 self._grid.addWidget(bar, row, 2)
             shown, bar = self._rows[name]
-            shown.setText(f"{times['p50']:.1f} ms")
-            bar.setValue(min(round(times["p50"] * 10), FULL_BAR_MS * 10))
+            shown.setText(f"{ms:.1f} ms")
+            bar.setMaximum(round(full * 10))
+            bar.setValue(round(ms * 10))
+
+
+def nice_scale(largest_ms: float) -> float:
+    """The end of a scale for values up to there: 50, 100, 200, 500, 1000 ms and so on."""
+    return next(end * 10.0**power for power in range(1, 9) for end in (5, 10, 20) if largest_ms <= end * 10**power)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from vcam.daemon.daemon import Daemon
 from vcam.daemon.state import State
+from vcam.desktop.menu import tooltip
 from vcam.desktop.panel.live_page import FACE_PX, FaceStrip
-from vcam.desktop.panel.preview import Preview, PreviewFeed
+from vcam.desktop.panel.preview import Preview, PreviewFeed, View
 from vcam.desktop.panel.settings_page import CameraChoice
 from vcam.desktop.panel.widgets import button, card, label
 from vcam.desktop.translate import Translate
@@ -44,13 +45,21 @@ class TourPage(QWidget):
         self.faces = FaceStrip(daemon, tr("Faces"))
         self.faces.setMinimumHeight(2 * (FACE_PX + 50))
         self.preview = Preview(feed, tr("Live preview"))
+        self.status = label("", "faint")
+        mirror = Preview(feed, tr("Live preview"))
+        mirror.show_view(View.BEFORE)
         quiet = tr("Everything happens on this computer. Nothing is sent anywhere.")
         self.steps = QStackedWidget()
-        self.steps.addWidget(self._step(tr("1. Choose your camera"), self.camera, label(quiet, "faint")))
+        self.steps.addWidget(self._step(tr("1. Choose your camera"), self.camera, mirror, label(quiet, "faint")))
         own = button(tr("Add a face of your own"), add_face)
         self.steps.addWidget(self._step(tr("2. Choose a face"), self.faces, own))
-        self.steps.addWidget(self._step(tr("3. See yourself"), self.preview))
-        self.steps.addWidget(self._step(tr("4. Choose FaceWarp Cam in your program"), card(self._programs())))
+        self.steps.addWidget(self._step(tr("3. See yourself"), self.preview, self.status))
+        missing = label(
+            tr("It is not in the list? Start that program again; the page About checks this computer."), "faint"
+        )
+        self.steps.addWidget(
+            self._step(tr("4. Choose FaceWarp Cam in your program"), card(self._programs()), missing, self._keys())
+        )
         self.back = button(tr("Back"), lambda: self._go(-1))
         self.forward = button(tr("Next"), lambda: self._go(1), primary=True)
         row = QHBoxLayout()
@@ -68,6 +77,7 @@ class TourPage(QWidget):
         """Follow the daemon."""
         self.camera.show_state(state)
         self.faces.show_state(state)
+        self.status.setText(tooltip(state, self._tr).removeprefix("FaceWarp Cam: "))
 
     def _go(self, step: int) -> None:
         last = self.steps.count() - 1
@@ -90,6 +100,22 @@ class TourPage(QWidget):
         if not any(isinstance(content, Preview) for content in contents):
             column.setAlignment(Qt.AlignmentFlag.AlignTop)
         return made
+
+    def _keys(self) -> QFrame:
+        """Which keys work in every program; none where the settings name none."""
+        hotkeys, grid = self._daemon.settings.hotkeys, QGridLayout()
+        grid.setColumnStretch(1, 1)
+        grid.setHorizontalSpacing(18)
+        for key, deed in (
+            (hotkeys.toggle, self._tr("switches the swap on or off, in every program")),
+            (hotkeys.next_face, self._tr("takes the next face")),
+        ):
+            if key is not None:
+                grid.addWidget(label(str(key), "heading"), grid.rowCount(), 0)
+                grid.addWidget(label(deed), grid.rowCount() - 1, 1)
+        shown = card(grid)
+        shown.setVisible(grid.count() > 0)
+        return shown
 
     def _programs(self) -> QGridLayout:
         grid = QGridLayout()

@@ -1,5 +1,7 @@
 """The panel's window: pages on the left, a line for messages, and a guard that keeps errors away from the camera."""
 
+# ruff: noqa: N802 - Qt's own names
+
 from __future__ import annotations
 
 import logging
@@ -8,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, cast
 
 from PySide6.QtCore import QLibraryInfo, Qt, QTimer, QTranslator, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QStackedWidget, QVBoxLayout, QWidget
 
 from vcam.config import Language
@@ -60,6 +62,8 @@ class PanelWindow(QWidget):
         self.setWindowTitle("FaceWarp Cam")
         self.setStyleSheet(style_sheet(theme))
         self.resize(1040, 720)
+        self.setMinimumSize(880, 560)
+        self.setAcceptDrops(True)
         self.message = label("", "message")
         self.message.hide()
         self._message_timer = QTimer(self, singleShot=True, interval=MESSAGE_MS)
@@ -102,6 +106,21 @@ class PanelWindow(QWidget):
     def open_page(self, number: int) -> None:
         """Show a page: 0 live, 1 faces, 2 camera and quality, 3 speed, 4 tour, 5 about."""
         self.pages.setCurrentRow(number)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Qt's question: a photo may be dropped on any page."""
+        self.faces.dragEnterEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Qt's notice."""
+        self.open_page(1)
+        self.faces.dropEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Qt's notice: who closes the window has seen the tour."""
+        if not self._daemon.settings.desktop.tour_seen:
+            self._daemon.choose("desktop.tour_seen", True)
+        super().closeEvent(event)
 
     def tell(self, sentence: str) -> None:
         """Show a message for a while."""
