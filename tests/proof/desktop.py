@@ -232,7 +232,7 @@ def pictures_row() -> Row:
 
 def preview_row() -> Row:
     """What the open panel's preview costs, as the difference to the hidden window."""
-    from PySide6.QtTest import QTest
+    from desktop_pictures import let_run
 
     from vcam.desktop.panel.window import PanelWindow
 
@@ -242,11 +242,11 @@ def preview_row() -> Row:
         window = PanelWindow(bench.daemon, str)
         window.open_page(0)
         window.show()
-        QTest.qWait(1000)
-        shown = _cpu_percent(process, 6.0, QTest.qWait)
+        let_run(1000)
+        shown = _cpu_percent(process, 6.0, let_run)
         window.hide()
-        QTest.qWait(500)
-        hidden = _cpu_percent(process, 6.0, QTest.qWait)
+        let_run(500)
+        hidden = _cpu_percent(process, 6.0, let_run)
         free = bench.daemon.runner.preview is None
         window.dispose()
     cost = shown - hidden

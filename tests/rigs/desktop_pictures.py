@@ -17,7 +17,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from desktop_session import DesktopSession, until
 from PIL import Image
-from PySide6.QtTest import QTest
+from PySide6.QtCore import QEventLoop, QTimer
 
 from vcam.catalogue import find_models_folder
 from vcam.config import DesktopSettings, Language, RunSettings, Settings, Theme
@@ -56,20 +56,27 @@ def photograph_panel(folder, theme, language):
             if page == "about":
                 window.check.check()
                 wait_for(window.check.start.isEnabled)
-            QTest.qWait(SETTLE_MS * (4 if page == "speed" else 1))
+            let_run(SETTLE_MS * (4 if page == "speed" else 1))
             if page == "live":
                 wait_for(lambda: daemon.state.mood is Mood.ON and daemon.runner.shown is Shown.SWAPPED)
             window.grab().save(str(folder / f"{page}-{theme}-{language}.png"))
         window.dispose()
 
 
+def let_run(milliseconds):
+    """Qt and the program's threads meanwhile; QTest.qWait would keep the other threads of Python from running."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
 def wait_for(condition):
     """Until it is so and on the screen, or it takes too long."""
     waited_ms = 0
     while not condition() and waited_ms < LONGEST_MS:
-        QTest.qWait(20)
+        let_run(20)
         waited_ms += 20
-    QTest.qWait(PERIOD_MS + 20)
+    let_run(PERIOD_MS + 20)
 
 
 def photograph_menu(folder):

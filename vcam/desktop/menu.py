@@ -136,6 +136,12 @@ def _badge(state: State, tr: Translate) -> Menu:
     )
 
 
+def status(state: State, tr: Translate) -> str:
+    """What is going on, as a line of the panel."""
+    text = tooltip(state, tr).removeprefix("FaceWarp Cam: ")
+    return text[:1].upper() + text[1:]
+
+
 def tooltip(state: State, tr: Translate) -> str:
     """What the icon says under the mouse."""
     if state.problem:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListView, QListWidget, QListWidgetIt
 
 from vcam.daemon.daemon import Daemon
 from vcam.daemon.state import FaceName, State
-from vcam.desktop.menu import tooltip
+from vcam.desktop.menu import status
 from vcam.desktop.panel.pictures import face_icon
 from vcam.desktop.panel.preview import Preview, PreviewFeed, View
 from vcam.desktop.panel.widgets import Choice, label
@@ -99,12 +99,13 @@ class LivePage(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.switch)
         row.addWidget(self.pause)
-        row.addWidget(self.status, 1)
+        row.addStretch(1)
         row.addWidget(self.view)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(14)
         column.addWidget(self.preview, 1)
+        column.addWidget(self.status)
         column.addLayout(row)
         column.addWidget(self.faces)
 
@@ -113,5 +114,5 @@ class LivePage(QWidget):
         self.switch.setChecked(state.enabled)
         self.pause.setChecked(state.paused)
         problem_is_above = bool(state.problem)  # in the window's line for messages
-        self.status.setText("" if problem_is_above else tooltip(state, self._tr).removeprefix("FaceWarp Cam: "))
+        self.status.setText("" if problem_is_above else status(state, self._tr))
         self.faces.show_state(state)

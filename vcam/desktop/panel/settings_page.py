@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from vcam.config import Engine
 from vcam.daemon.daemon import Daemon
@@ -142,15 +142,19 @@ class SettingsPage(QWidget):
         form = QFormLayout(made)
         form.setContentsMargins(0, 6, 0, 0)
         form.setHorizontalSpacing(16)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignVCenter)
-        form.addRow(tr("Size"), self.size_choice)
-        form.addRow(tr("Pictures a second"), self.rate)
-        form.addRow(tr("How the face is made"), self.engine)
-        threads, count = QHBoxLayout(), label("")
+        threads, count = QHBoxLayout(), QLabel(str(self.threads.value()))
         self.threads.valueChanged.connect(count.setNum)
         self.threads.valueChanged.connect(self._choose_threads)  # by keys
         threads.addWidget(self.threads, 1)
         threads.addWidget(count)
+        for text, control in (
+            (tr("Size"), self.size_choice),
+            (tr("Pictures a second"), self.rate),
+            (tr("How the face is made"), self.engine),
+        ):
+            name = QLabel(text)
+            name.setMinimumHeight(control.sizeHint().height())  # else it stands above the control's middle
+            form.addRow(name, control)
         form.addRow(tr("Processor threads"), threads)
         self.cross_fade = QCheckBox(tr("Fade from one face to the next"))
         self.cross_fade.clicked.connect(lambda wanted: daemon.choose("swap.cross_fade", wanted))

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QStackedWidget, 
 
 from vcam.daemon.daemon import Daemon
 from vcam.daemon.state import State
-from vcam.desktop.menu import tooltip
+from vcam.desktop.menu import status
 from vcam.desktop.panel.live_page import FACE_PX, FaceStrip
 from vcam.desktop.panel.preview import Preview, PreviewFeed, View
 from vcam.desktop.panel.settings_page import CameraChoice
@@ -77,7 +77,7 @@ class TourPage(QWidget):
         """Follow the daemon."""
         self.camera.show_state(state)
         self.faces.show_state(state)
-        self.status.setText(tooltip(state, self._tr).removeprefix("FaceWarp Cam: "))
+        self.status.setText(status(state, self._tr))
 
     def _go(self, step: int) -> None:
         last = self.steps.count() - 1
