@@ -58,6 +58,15 @@ def test_the_mark_cannot_be_seen():
     assert max(int(cv2.absdiff(*pair).max()) for pair in pairs) <= 2
 
 
+@pytest.mark.parametrize("noise", [0.0, 4.0])
+def test_the_mark_fades_where_the_picture_moves_and_not_where_the_camera_is_noisy(noise):
+    pairs = zip(luma_frames(40, noise=noise), marked(40, noise=noise), strict=True)
+    added = np.mean([cv2.absdiff(*pair) for pair in list(pairs)[20:]], 0)
+    moving, still = added[120:240, 280:360].mean(), added[:, 460:].mean()  # within the textured block; beside it
+    assert still >= 0.3
+    assert moving <= 0.4 * still
+
+
 def test_colour_pictures_carry_it_too():
     marker = Marker(5, Kind.PHOTO, lambda: NOW)
     picture = next(frames(1, size_wh=(800, 600)))

@@ -3,7 +3,7 @@
 Spread spectrum in the picture plane (Cox et al., 1997): each of 160 x 90 cells is made up to one level lighter or
 darker. The pattern stays still while the picture moves, so a reader that adds up what is left after smoothing finds it
 again below the noise of strong compression. It is strongest where it is cheapest for a video encoder and best for the
-reader: in parts that hold still and have little texture. Where the picture moves it fades out.
+reader: in parts that hold still and have some texture, but little. Where the picture moves it fades out.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from vcam.safeguards.watermark_code import EPOCH, GRID_WH, Kind, Payload, cells_
 from vcam.types import Image, Plane
 
 REFRESH_FRAMES = 4  # the strength follows the scene at this pace; between refreshes a frame costs one add, one subtract
-STRENGTH = 0.75  # levels, in flat and still parts
-_TEXTURE_LOSS, _FULL_TEXTURE = 0.6, 8.0  # share of the strength lost at this many levels of mean fine detail
-_STILL, _MOVING = 0.7, 2.0  # levels of change between refreshes, above the frame's median: full strength, none
+STRENGTH = 1.05  # levels, in parts that hold still and have little texture
+_FLAT_SHARE, _FLAT = 0.75, 0.5  # of the strength where there is no detail; from so many levels of mean detail on, all
+_TEXTURE_LOSS, _FULL_TEXTURE = 0.2, 8.0  # share of the strength lost at this many levels
+_STILL, _MOVING = 0.3, 0.9  # levels of change between refreshes, above the camera's noise: full strength, none
+_NOISE_PLACES, _NOISE_CHANGE = 10.0, 0.5  # per cent of the cells, the flattest, show the noise; it changes them by half
 _INERTIA = 0.8  # share of the old strength kept at a refresh, so that the strength itself does not flicker
 _STEPS = 16  # fractions of a level, made by ordered dither
 _ZERO = 8  # the uint8 level that stands for "no change" in a rendered delta
@@ -54,7 +56,7 @@ class Marker:
         self._cells: NDArray[np.float32]
         self._frames = 0
         self._strength: NDArray[np.float32] | None = None
-        self._before: Plane | None = None
+        self._before: NDArray[np.float32] | None = None
         self._shape: tuple[int, ...] = ()
         self._dither: Plane
         self._lighter: Plane
@@ -124,14 +126,16 @@ class Marker:
 
     def _wanted_strength(self, luma: Plane) -> NDArray[np.float32]:
         """Levels for each cell, float32 (90, 160), from texture and motion on two samples per cell."""
-        samples = cv2.resize(luma, (2 * GRID_WH[0], 2 * GRID_WH[1]), interpolation=cv2.INTER_NEAREST)
-        smooth = cv2.blur(samples, (3, 3)).astype(np.uint8, copy=False)
-        texture = _by_cell(cv2.absdiff(samples, smooth)) / _FULL_TEXTURE
-        strength = STRENGTH * (1 - _TEXTURE_LOSS * np.minimum(texture, 1))
+        size_wh = 2 * GRID_WH[0], 2 * GRID_WH[1]
+        samples = cv2.resize(luma, size_wh, interpolation=cv2.INTER_NEAREST).astype(np.float32)
+        smooth = np.asarray(cv2.blur(samples, (3, 3)), np.float32)
+        texture = _by_cell(cv2.absdiff(samples, smooth))
+        strength = STRENGTH * (1 - _TEXTURE_LOSS * np.minimum(texture / _FULL_TEXTURE, 1))
+        strength *= _FLAT_SHARE + (1 - _FLAT_SHARE) * np.minimum(texture / _FLAT, 1)
         if self._before is not None:
-            motion = _by_cell(cv2.absdiff(smooth, self._before))
-            # a noisy or shaking camera changes everywhere alike: that is not motion to hide from
-            excess = motion - np.median(motion)
+            # what a noisy camera changes everywhere is not motion to hide from
+            noise = _NOISE_CHANGE * np.percentile(texture, _NOISE_PLACES)
+            excess = _by_cell(cv2.absdiff(smooth, self._before)) - noise
             strength *= np.clip((_MOVING - excess) / (_MOVING - _STILL), 0, 1)
         self._before = smooth
         return np.asarray(strength, np.float32)
@@ -147,4 +151,4 @@ class Marker:
 def _by_cell(samples: cv2.typing.MatLike) -> NDArray[np.float32]:
     """The mean over each cell and its neighbours, float32 (90, 160)."""
     cells = cv2.resize(samples, GRID_WH, interpolation=cv2.INTER_AREA)
-    return cv2.blur(cells, (3, 3)).astype(np.float32)
+    return np.asarray(cv2.blur(cells, (3, 3)), np.float32)
