@@ -62,7 +62,7 @@ def rows() -> Iterator[Row]:
     if not mark_rig.clips():
         yield Row("mark on clips", "no data", f"clips in {mark_rig.DATA / 'clips'}", False)
         return
-    measure_cells(_quality_cell, _searched_cell)
+    measure_cells(quality_cell, _searched_cell)
     yield from quality_rows()
     yield from false_alarm_rows()
     yield from table_rows()
@@ -150,7 +150,7 @@ def provenance_rows() -> Iterator[Row]:
 
 def quality_rows() -> Iterator[Row]:
     """What the mark costs the picture and the encoder."""
-    cells = [_quality_cell(clip) for clip in mark_rig.clips()]
+    cells = [quality_cell(clip) for clip in mark_rig.clips()]
     least_psnr, least_ssim = min(cell["psnr"] for cell in cells), min(cell["ssim"] for cell in cells)
     plain, marked = sum(cell["plain"] for cell in cells), sum(cell["marked"] for cell in cells)
     each = [cell["marked"] / cell["plain"] - 1 for cell in cells]
@@ -232,7 +232,8 @@ def _attack_cells(clip: Path) -> None:
         attack_cell(clip, name)
 
 
-def _quality_cell(clip: Path) -> dict[str, Any]:
+def quality_cell(clip: Path) -> dict[str, Any]:
+    """What the mark costs one clip."""
     return _kept(f"quality {clip.stem}", lambda: _quality(clip))
 
 
