@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
@@ -29,24 +27,12 @@ def application() -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
-    _keep_constants_alive()
     app = QApplication(["facewarp"])
     app.setApplicationName("facewarp-cam")
     app.setApplicationDisplayName("FaceWarp Cam")
     app.setDesktopFileName("facewarp-cam")
     app.setQuitOnLastWindowClosed(False)
     return app
-
-
-def _keep_constants_alive() -> None:
-    """Guard against PySide6 6.12.0: each of its calls that returns None loses one of None's references.
-
-    Before Python 3.12, where None cannot die, that ends the whole program after some ten thousand calls: a minute or
-    two of preview; True or False dies of the same when the program ends. So they get more references than can be lost.
-    """
-    if sys.version_info < (3, 12):
-        for constant in (None, True, False):
-            ctypes.c_ssize_t.from_address(id(constant)).value += sys.maxsize // 4
 
 
 def mood_icon(mood: Mood) -> QIcon:
