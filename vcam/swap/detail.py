@@ -18,7 +18,7 @@ from vcam.swap.buffers import Buffers
 from vcam.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS_OUTER
 from vcam.types import Image, Plane, Points
 
-SHARPEN = 1.5  # of the difference to a blur of 1 px, before the enlargement: all that 128 px can look like at 300
+SHARPEN = 1.0  # of the difference to a blur of 1 px, before the enlargement: all that 128 px can look like at 300
 GRAIN = 1.0  # of the target's own fine detail, its difference to a blur of so many px
 GRAIN_PX = 5
 GRAIN_LIMIT = 9  # grey levels: sensor noise stays below, edges and moles do not
