@@ -93,9 +93,11 @@ def test_the_quick_sloped_relu_is_the_plain_one() -> None:
     x = torch.randn(3, 5, 4, 4, dtype=torch.float64, requires_grad=True)
     unit = SlopedRelu(5).double()
     with torch.no_grad():
-        unit.weight.copy_(torch.tensor([0.0, 0.25, 1.0, 1.5, -0.5]))
-    plain = torch.nn.functional.prelu(x, unit.weight)
+        unit.weight.copy_(torch.tensor([0.0, 0.25, 1.0, 1.5, -0.5]).view(5, 1, 1))
+    plain = torch.nn.functional.prelu(x, unit.weight.flatten())
     torch.testing.assert_close(unit(x), plain)
+    torch.testing.assert_close(unit.eval()(x), plain)
+    unit.train()
     weights = torch.rand_like(plain)
     quick = torch.autograd.grad((unit(x) * weights).sum(), [x, unit.weight])
     torch.testing.assert_close(quick, torch.autograd.grad((plain * weights).sum(), [x, unit.weight]))

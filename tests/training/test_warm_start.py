@@ -8,6 +8,7 @@ from vcam.errors import BadInput, ModelMissing  # noqa: E402
 from vcam.training.export import export_generator  # noqa: E402
 from vcam.training.export_small import SMALL_NETS, export_small  # noqa: E402
 from vcam.training.networks import TINY, AeiNet  # noqa: E402
+from vcam.training.small_nets import SlopedRelu  # noqa: E402
 from vcam.training.warm_start import warm_start  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -21,6 +22,8 @@ def settled(net, run):
         if isinstance(module, torch.nn.BatchNorm2d) and module.affine:
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
             torch.nn.init.normal_(module.bias)
+        if isinstance(module, SlopedRelu):
+            torch.nn.init.uniform_(module.weight, -0.5, 1.5)
     with torch.no_grad():
         for _ in range(3):
             run(net)
