@@ -34,9 +34,9 @@ Asked: the payload right within 30 frames from 600 kbps on, within 60 at 300.
 For each clip: after how many frames `facewarp verify` had read the payload; "-" where it had not after {TABLE_FRAMES}.
 """
 TAIL = """
-Strength and timing were chosen among some twenty settings by trial on these very clips, so the margins are the best case.
-still_s29 costs most: its whole picture moves a little all the time, and a mark that stays while the picture moves has to
-be sent again. Some of the ways tried, on three to five clips, H.264 and VP8 at 300 kbps and the square crop only (there
+Strength and timing were chosen among some twenty settings by trial on these very clips: the margins are the best case.
+still_s29 costs most: its whole picture moves a little all the time, and a mark that stays while the picture moves has
+to be sent again. Some of the ways tried, on three to five clips, H.264 and VP8 at 300 kbps and the square crop only (there
 decoded at the known place):
 
 | way | bitrate of still_s29 | not read |
