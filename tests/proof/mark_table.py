@@ -36,8 +36,8 @@ For each clip: after how many frames `facewarp verify` had read the payload; "-"
 TAIL = """
 Strength and timing were chosen among some twenty settings by trial on these very clips: the margins are the best case.
 still_s29 costs most: its whole picture moves a little all the time, and a mark that stays while the picture moves has
-to be sent again. Some of the ways tried, on three to five clips, H.264 and VP8 at 300 kbps and the square crop only (there
-decoded at the known place):
+to be sent again. Some of the ways tried, on three to five clips, H.264 and VP8 at 300 kbps and the square crop only
+(there decoded at the known place):
 
 | way | bitrate of still_s29 | not read |
 | --- | --- | --- |
