@@ -17,9 +17,7 @@ from vcam.types import Image, Output
 log = logging.getLogger(__name__)
 
 REOPEN_EVERY_S = 0.5
-RESTING_EVERY_S = (
-    0.1  # between two pictures while nobody reads them: a reader is noticed as soon, at a third of the cost
-)
+RESTING_EVERY_S = 0.2  # between two pictures while nobody reads them; a reader is noticed as soon
 JOIN_S = 5.0
 
 
