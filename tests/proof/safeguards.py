@@ -50,6 +50,7 @@ SIZES = ((1280, 720), (640, 360))
 TABLE_FRAMES, FRAMES_AT_600, FRAMES_AT_300 = 60, 30, 60
 RANDOM_KEYS, UNMARKED = 100_000, 500
 DAMAGED_FILES = 10_000
+BEYOND = ("35 % inset",)  # smaller than the mark is meant for; people will try it all the same
 
 
 def rows() -> Iterator[Row]:
@@ -204,7 +205,9 @@ def attack_rows() -> Iterator[Row]:
         good = sum(cell["right"] for cell in cells)
         strengths = " ".join(f"{cell['z']:.0f}" for cell in cells)
         figure = f"{good} of {len(cells)} clips; z {strengths}"
-        yield Row(f"{name}, H.264 {kbps} kbps, {count} frames", figure, "payload right", good == len(cells))
+        judged = name not in BEYOND
+        bar = "payload right" if judged else "told, not judged"
+        yield Row(f"{name}, H.264 {kbps} kbps, {count} frames", figure, bar, good == len(cells) or not judged)
 
 
 def measure_cells(*others: Callable[[Path], object]) -> None:
