@@ -33,9 +33,7 @@ from vcam.training.warm_start import warm_start
 
 SETS = ("generated", "celebamask", "celeba_wild", "celeba_test", "utk")
 JITTER = augment.Jitter(roll_deg=5, scale=0.06, shift=0.03)
-FORCED_STEPS = (
-    3000  # all batches begin every stage with the teacher's features; over as many more their share falls to 0
-)
+FORCED_STEPS = 3000  # until then every stage begins with the teacher's features; over as many more fewer do
 PLACES = 3200  # of each stage's output, over all pictures: a wide stage needs few pictures
 PLAIN_SHARE = 0.7  # of the later batches, which need no run of the teacher: the cached embeddings are the targets
 
