@@ -29,3 +29,11 @@ def test_clearing_counts_nothing():
     slot.clear()
     assert slot.take(0) is None
     assert slot.dropped == 0
+
+
+def test_a_wait_can_be_ended_without_an_item():
+    box = Latest()
+    box.wake()
+    assert box.take(60.0) is None
+    box.put("picture")
+    assert box.take(60.0) == "picture"

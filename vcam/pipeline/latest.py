@@ -18,6 +18,7 @@ class Latest(Generic[T]):
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._item: T | None = None
+        self._woken = False
         self.dropped = 0
 
     def put(self, item: T) -> None:
@@ -29,11 +30,17 @@ class Latest(Generic[T]):
             self._changed.notify()
 
     def take(self, timeout_s: float) -> T | None:
-        """The newest item, waited for at most ``timeout_s``; None if there is none."""
+        """The newest item, waited for at most ``timeout_s``; None if there is none, or `wake` was called."""
         with self._changed:
-            self._changed.wait_for(lambda: self._item is not None, timeout_s)
-            item, self._item = self._item, None
+            self._changed.wait_for(lambda: self._item is not None or self._woken, timeout_s)
+            item, self._item, self._woken = self._item, None, False
             return item
+
+    def wake(self) -> None:
+        """End the wait of `take` without an item: there is something else to see to."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify()
 
     def clear(self) -> None:
         """Throw away what nobody has taken, without counting it."""

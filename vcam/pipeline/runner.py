@@ -27,6 +27,7 @@ from vcam.types import Camera, Control, Frame, Image, Output, Pipeline, Shown, V
 from vcam.video.sender import Sender
 
 REOPEN_S = 0.25  # pause between attempts to open a lost camera; it must be back 1 s after replugging
+RESTING_S = 5.0  # the processing thread's sleep while the webcam is released; a change wakes it
 IDLE_AFTER_S = 10.0  # nobody has read the output for this long: the webcam is released
 JOIN_S = 2.0  # a thread that is stuck in a stage is left behind (all are daemon threads)
 
@@ -113,6 +114,7 @@ class Runner:
     ) -> None:
         self._stop.set()
         self._awake.set()
+        self._captured.wake()
         camera = self._camera
         if camera is not None:
             camera.close()  # ends a read that still waits
@@ -157,6 +159,7 @@ class Runner:
         self._build_pipeline = build_pipeline
         self.error = None
         self._rebuild.set()
+        self._captured.wake()
 
     def status_line(self) -> str:
         """What happens now, for a person: camera, output, what is shown, rates."""
@@ -225,7 +228,7 @@ class Runner:
             self._rebuild.clear()
             pipeline = self._built_pipeline()
             while not (self._stop.is_set() or self._rebuild.is_set()):
-                frame = self._captured.take(0.5 if self.idle else 0.1)
+                frame = self._captured.take(RESTING_S if self.idle else 0.1)
                 control = self.control
                 if frame is not None and control.enabled and pipeline is not None:
                     work = Work(frame, control, frame.image)

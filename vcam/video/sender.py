@@ -17,7 +17,7 @@ from vcam.types import Image, Output
 log = logging.getLogger(__name__)
 
 REOPEN_EVERY_S = 0.5
-RESTING_EVERY_S = 0.2  # between two pictures while nobody reads them; a reader is noticed as soon
+RESTING_EVERY_S = 0.25  # between two pictures while nobody reads them; a reader is noticed as soon
 JOIN_S = 5.0
 
 
