@@ -205,6 +205,17 @@ def test_nobody_watching_releases_the_camera_and_a_reader_wakes_it():
     assert rig.raw_sent() == 0
 
 
+def test_a_pause_begun_at_rest_has_the_full_rate_once_somebody_reads():
+    rig = Rig(idle_after_s=0.1, output={"watched": False})
+    with rig.runner as runner:
+        wait_until(lambda: runner._sender.resting)
+        runner.paused = True
+        rig.output.set_watched(True)
+        wait_until(lambda: not runner._sender.resting)
+        assert runner.idle
+    assert rig.raw_sent() == 0
+
+
 def test_a_video_played_once_ends_the_run():
     rig = Rig(camera_options={"length": 20})
     with rig.runner as runner:

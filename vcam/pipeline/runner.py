@@ -269,17 +269,20 @@ class Runner:
 
     def _notice_readers(self, now: float) -> None:
         watched = self._output.watched() if self._output is not None else None
-        if self._paused:
-            return
-        if watched is not False or self.preview is not None:
+        unread = watched is False and self.preview is None
+        if not self._paused:
+            self._wake_or_rest(unread, now)
+        if self._sender is not None:
+            self._sender.resting = self.idle and unread  # a pause is read at the full rate too
+
+    def _wake_or_rest(self, unread: bool, now: float) -> None:
+        if not unread:
             self._unread_since = None
             self._awake.set()
         elif self._unread_since is None:
             self._unread_since = now
         elif now - self._unread_since >= self._idle_after_s:
             self._awake.clear()
-        if self._sender is not None:
-            self._sender.resting = self.idle
 
     def _sender_failed(self, error: Exception) -> None:
         self.output_error = str(error)

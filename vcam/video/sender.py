@@ -187,9 +187,9 @@ class Sender:
                 self._failed += 1
                 return
             self._sent += 1
-            if self._last_sent_s is not None and not self.resting:
+            if self._last_sent_s is not None:
                 self._longest_gap_s = max(self._longest_gap_s, now_s - self._last_sent_s)
-            self._last_sent_s = now_s
+            self._last_sent_s = None if self.resting else now_s
 
     def _lose(self, error: OutputLost) -> None:
         with self._lock:
