@@ -202,18 +202,7 @@ def run(options: Options) -> None:
         warm_start(net, options.pack / "detector.onnx", lambda model: model(make_batch(0).images))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 2e-3)
     unseen = make_maker(faces, options, "val")
-    loop.train(
-        net,
-        make_batch,
-        losses,
-        plan,
-        options.out,
-        validate=validator(unseen),
-        sheet=sheet_of(unseen),
-        resume=options.resume,
-        device=options.device,
-        precision=options.precision,
-    )
+    loop.train_as_told(options, net, make_batch, losses, plan, validator(unseen), sheet_of(unseen))
 
 
 def main() -> None:

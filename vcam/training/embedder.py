@@ -183,17 +183,7 @@ def run(options: Options) -> None:
         warm_start(net, options.pack / "embedder.onnx", lambda model: model(make_batch(0).crops))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 1.2e-3, weight_decay=5e-4)
     validate = validator(faces, teacher)
-    loop.train(
-        net,
-        make_batch,
-        losses,
-        plan,
-        options.out,
-        validate=validate,
-        resume=options.resume,
-        device=options.device,
-        precision=options.precision,
-    )
+    loop.train_as_told(options, net, make_batch, losses, plan, validate)
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from vcam import topology as topo
 from vcam.geometry import ARCFACE_112, invert, similarity
 from vcam.training.data import EMBEDDER_SIZE, SETS, SIZE, Faces, labels_of, load_faces, unit_embeddings
 from vcam.training.identity_space import lift
-from vcam.training.loop import Plan, Sheet, pick_device, rounds, start, train
+from vcam.training.loop import Plan, Sheet, pick_device, rounds, start, train_as_told
 from vcam.training.losses import Batch, Guides, Weights, composite, embedder_grid, generator_losses
 from vcam.training.networks import AeiNet, AeiNetSettings, Contest
 from vcam.training.options import Options
@@ -288,16 +288,13 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
         first = make_batch(pool, settings, settings.reverse_only_steps)
         warm_start(net, options.pack / "generator.onnx", lambda m: m(first.targets, first.identities), prefix="")
         warm_start(net.identity, options.pack / "identity.onnx", lambda m: m(first.identities), prefix="")
-    trained = train(
+    trained = train_as_told(
+        options,
         Contest(net).to(memory_format=torch.channels_last),
         lambda step: make_batch(pool, settings, step),
         lambda model, batch: generator_losses(model, batch, guides, settings.weights),
         plan,
-        options.out,
         sheet=sheet_of(faces),
-        resume=options.resume,
-        device=options.device,
-        precision=options.precision,
     )
     assert isinstance(trained, Contest)
     return trained.net

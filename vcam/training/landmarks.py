@@ -293,18 +293,7 @@ def run(options: Options) -> None:
     if options.pack:
         warm_start(net, options.pack / "landmarks.onnx", lambda model: model(make_batch(0).crops))
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 2e-3)
-    loop.train(
-        net,
-        make_batch,
-        losses,
-        plan,
-        options.out,
-        validate=validator(unseen),
-        sheet=sheet_of(unseen),
-        resume=options.resume,
-        device=options.device,
-        precision=options.precision,
-    )
+    loop.train_as_told(options, net, make_batch, losses, plan, validator(unseen), sheet_of(unseen))
 
 
 def main() -> None:

@@ -155,6 +155,30 @@ def train(
     return on_cpu(mean)
 
 
+def train_as_told(
+    options: Options,
+    net: nn.Module,
+    make_batch: MakeBatch,
+    losses: Losses,
+    plan: Plan,
+    validate: Validate | None = None,
+    sheet: Sheet | None = None,
+) -> nn.Module:
+    """`train` where, from what and how exactly the options of the command line say."""
+    return train(
+        net,
+        make_batch,
+        losses,
+        plan,
+        options.out,
+        validate=validate,
+        sheet=sheet,
+        resume=options.resume,
+        device=options.device,
+        precision=options.precision,
+    )
+
+
 def _show(
     out: Path, step: int, seconds: float, mean: nn.Module, validate: Validate | None, sheet: Sheet | None
 ) -> None:

@@ -20,21 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vcam.errors import BadInput, ModelMissing
-
-
-class _FrozenPrelu(torch.autograd.Function):
-    """PReLU whose slope is constant; torch's own kernel also computes the slope's gradient and is slow on a CPU."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
-        ctx.save_for_backward(x, slope)
-        return torch.addcmul(functional.relu(x).mul_(1 - slope), x, slope)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        x, slope = ctx.saved_tensors
-        positive = torch.ops.aten.threshold_backward(grads[0], x, 0)
-        return positive.mul_(1 - slope).addcmul_(grads[0], slope), None
+from vcam.training.sloped_relu import sloped_relu
 
 
 class _Conv(nn.Module):
@@ -81,7 +67,7 @@ class _Prelu(nn.Module):
         self.register_buffer("slope", slope)
 
     def forward(self, x: Tensor) -> Tensor:
-        return _FrozenPrelu.apply(x.to(self.slope.dtype), self.slope)  # type: ignore[no-any-return, no-untyped-call]
+        return sloped_relu(x.to(self.slope.dtype), self.slope)
 
 
 class _Dense(nn.Module):
