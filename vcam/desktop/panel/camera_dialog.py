@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QWidget
 
 from vcam.desktop.panel.preview import Preview, PreviewFeed, View
-from vcam.desktop.panel.widgets import button, label
+from vcam.desktop.panel.widgets import button, label, lay_out_dialog
 from vcam.desktop.translate import Translate
 from vcam.types import Image
 
@@ -32,18 +32,8 @@ class CameraDialog(QDialog):
         self.take = button(tr("Take a photo"), self._take, primary=True)
         self.take.setEnabled(False)
         feed.arrived.connect(self._look)
-        cancel = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        cancel.rejected.connect(self.reject)
-        row = QHBoxLayout()
-        row.addWidget(self.take)
-        row.addStretch(1)
-        row.addWidget(cancel)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 20, 20, 20)
-        column.setSpacing(10)
-        column.addWidget(self.preview, 1)
-        column.addWidget(label(tr("Look straight into the camera, in good light."), "faint"))
-        column.addLayout(row)
+        hint = label(tr("Look straight into the camera, in good light."), "faint")
+        lay_out_dialog(self, self.preview, [hint], self.take)
 
     def _look(self) -> None:
         self.take.setEnabled(self._feed.before is not None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QProgressBar, QWidget
 
 from vcam.daemon.daemon import Daemon
 from vcam.desktop.panel.background import Background
 from vcam.desktop.panel.preview import Preview, PreviewFeed, View
-from vcam.desktop.panel.widgets import button, label
+from vcam.desktop.panel.widgets import button, label, lay_out_dialog
 from vcam.desktop.translate import Translate
 from vcam.errors import CameraLost
 from vcam.pipeline.latest import Latest
@@ -48,20 +48,8 @@ class LookDialog(QDialog):
         self.progress.setAccessibleName(tr("Looks"))
         self.says = label("")
         self.again = button(tr("Try again"), self._start, primary=True)
-        cancel = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        cancel.rejected.connect(self.reject)
-        row = QHBoxLayout()
-        row.addWidget(self.again)
-        row.addStretch(1)
-        row.addWidget(cancel)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 20, 20, 20)
-        column.setSpacing(10)
-        column.addWidget(self.preview, 1)
-        column.addWidget(self.progress)
-        column.addWidget(self.says)
-        column.addWidget(label(tr("No picture of it is kept. A photo held before the camera passes too."), "faint"))
-        column.addLayout(row)
+        hint = label(tr("No picture of it is kept. A photo held before the camera passes too."), "faint")
+        lay_out_dialog(self, self.preview, [self.progress, self.says, hint], self.again)
         self._seen.connect(self._show_seen)
         feed.arrived.connect(self._hand_on)
         self._start()

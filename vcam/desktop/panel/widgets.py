@@ -9,6 +9,8 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
+    QDialog,
+    QDialogButtonBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -60,6 +62,23 @@ def button(text: str, pressed: Callable[[], object], primary: bool = False) -> Q
     made.setAccessibleName(text)
     made.clicked.connect(lambda _checked=False: pressed())
     return made
+
+
+def lay_out_dialog(dialog: QDialog, main: QWidget, under: Sequence[QWidget], action: QPushButton) -> None:
+    """A dialog round one large widget: what stands under it, then its button and Cancel."""
+    cancel = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+    cancel.rejected.connect(dialog.reject)
+    row = QHBoxLayout()
+    row.addWidget(action)
+    row.addStretch(1)
+    row.addWidget(cancel)
+    column = QVBoxLayout(dialog)
+    column.setContentsMargins(20, 20, 20, 20)
+    column.setSpacing(10)
+    column.addWidget(main, 1)
+    for widget in under:
+        column.addWidget(widget)
+    column.addLayout(row)
 
 
 class DropDown(QComboBox):
