@@ -405,6 +405,7 @@ def test_the_three_views():
     assert shown(None, after, View.SPLIT)[0, 0, 0] == 99
     assert shown(None, None, View.BEFORE) is None
     assert compose(before, after, View.SPLIT, (2560, 1440)).shape == (720, 1280, 3)
+    assert compose(before, after, View.SPLIT, (1279, 719)).shape == (719, 1279, 3)  # one half alone would fit
 
 
 def test_the_preview_shows_the_whole_picture_in_its_place(bench, window):

@@ -159,13 +159,13 @@ def compose(before: Image | None, after: Image | None, view: View, size_wh: tupl
     """
     if view is not View.SPLIT or before is None or after is None:
         wanted = before if view is View.BEFORE else after
-        return None if wanted is None else _shrunk(wanted, size_wh)
+        return wanted if wanted is None or wanted.shape[1] <= size_wh[0] else _resized(wanted, size_wh)
     middle, (width, height) = after.shape[1] // 2, size_wh
     left, right = before[:, :middle], after[:, middle:]
-    return np.hstack([_shrunk(left, (width // 2, height)), _shrunk(right, (width - width // 2, height))])
+    if after.shape[1] > width:  # both halves or none: a half alone may just fit
+        left, right = _resized(left, (width // 2, height)), _resized(right, (width - width // 2, height))
+    return np.hstack([left, right])
 
 
-def _shrunk(image: Image, size_wh: tuple[int, int]) -> Image:
-    if image.shape[1] <= size_wh[0]:
-        return image
+def _resized(image: Image, size_wh: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_LINEAR), np.uint8)
