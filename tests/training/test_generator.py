@@ -17,6 +17,7 @@ onnx = pytest.importorskip("onnx")
 
 import onnxruntime as ort  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from torch.nn.functional import interpolate, pixel_shuffle  # noqa: E402
 
 from vcam import topology as topo  # noqa: E402
 from vcam.errors import BadInput, VcamError  # noqa: E402
@@ -28,15 +29,16 @@ from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402
     composite,
     contest_losses,
-    embedder_grid,
     identity_loss,
     lattice_loss,
     light_loss,
     masked_l1,
     reconstruction_loss,
+    sampling_grid,
     texture_loss,
 )
-from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic  # noqa: E402
+from vcam.training.mesher import MESH_POINTS  # noqa: E402
+from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic, Sharpener, enlarge  # noqa: E402
 from vcam.training.pairs import head_pose, pseudo_input, thin_plate_field  # noqa: E402
 from vcam.training.teachers import Teacher  # noqa: E402
 
@@ -72,7 +74,7 @@ def faces() -> data.Faces:
     """Twelve drawn faces of six people."""
     count = 12
     rng = np.random.default_rng(1)
-    mesh = np.zeros((count, data.MESH_POINTS, 3), np.float32)
+    mesh = np.zeros((count, MESH_POINTS, 3), np.float32)
     mesh[:, list(topo.MESH)] = face_landmarks() + rng.normal(0, 0.4, (count, topo.COUNT, 3))
     points5 = np.stack([topo.landmarks5_from(m[:, :2]) for m in mesh[:, list(topo.MESH)]])
     return data.Faces(
@@ -95,13 +97,29 @@ def test_the_lift_keeps_every_cosine() -> None:
     np.testing.assert_allclose(lift_matrix().T @ lift_matrix(), np.eye(128), atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [64, 128])
+@pytest.mark.parametrize("size", [128, 256])
 def test_the_net_gives_colour_and_mask_of_the_targets_size(size: int) -> None:
     net = AeiNet(TINY)
     colour, logit = net(torch.zeros(2, 3, size, size), torch.from_numpy(unit(2, 512)))
     assert colour.shape == (2, 3, size, size)
-    assert logit.shape == (2, 1, size, size)
+    assert logit.shape == (2, 1, size // 2, size // 2)
     assert float(colour.detach().abs().max()) <= 1
+
+
+def test_enlarging_is_bilinear() -> None:
+    x = torch.rand(2, 3, 8, 8)
+    wanted = interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(enlarge(x), wanted)
+
+
+def test_the_finest_detail_of_the_target_comes_through_where_the_gate_is_open() -> None:
+    sharpener = Sharpener()
+    out, features = torch.zeros(1, 4, 16, 16), torch.zeros(1, 32, 8, 8)
+    finest = torch.rand(1, 12, 16, 16) - 0.5
+    for gate, share in ((-50.0, 0.0), (0.0, 0.5), (50.0, 1.0)):
+        with torch.no_grad():
+            sharpener.add.bias[12:] = gate
+        torch.testing.assert_close(sharpener(out, features, finest), share * pixel_shuffle(finest, 2))
 
 
 def test_the_shipped_size_is_the_one_promised() -> None:
@@ -182,9 +200,9 @@ def test_the_composite_is_the_target_outside_the_area() -> None:
     assert float(pictures[..., 4:].max()) == 0
 
 
-def test_the_embedder_grid_of_the_identity_samples_the_same_pixels() -> None:
+def test_the_grid_of_a_shift_samples_the_same_pixels() -> None:
     image = torch.rand(1, 3, 128, 128)
-    grid = embedder_grid(torch.tensor([[[1.0, 0, 5], [0, 1, 7]]]))
+    grid = sampling_grid(torch.tensor([[[1.0, 0, 5], [0, 1, 7]]]), 112)
     crop = torch.nn.functional.grid_sample(image, grid, align_corners=False)
     torch.testing.assert_close(crop, image[..., 7:119, 5:117], atol=1e-4, rtol=0)
 
@@ -196,13 +214,16 @@ def test_a_warp_of_equal_points_is_no_warp() -> None:
     assert np.abs(field - np.stack([columns, rows], -1))[4:-8, 4:-8].max() < 0.5
 
 
-def test_a_pseudo_input_differs_in_the_face_only() -> None:
+@pytest.mark.parametrize("zoom", [1, 2])
+def test_a_pseudo_input_differs_in_the_face_only(zoom: int) -> None:
     rng = np.random.default_rng(0)
-    answer, donor = (rng.integers(0, 255, (128, 128, 3), dtype=np.uint8) for _ in range(2))
-    points = face_landmarks()[:, :2]
+    side = 128 * zoom
+    answer, donor = (rng.integers(0, 255, (side, side, 3), dtype=np.uint8) for _ in range(2))
+    points = face_landmarks()[:, :2] * zoom
     made = pseudo_input(answer, points, donor, points, rng)
-    assert np.abs(made[60:90, 50:80].astype(int) - answer[60:90, 50:80]).mean() > 10
-    assert np.array_equal(made[:, :8], answer[:, :8])
+    face = slice(60 * zoom, 80 * zoom)
+    assert np.abs(made[face, face].astype(int) - answer[face, face]).mean() > 10
+    assert np.array_equal(made[:, : 8 * zoom], answer[:, : 8 * zoom])
 
 
 def test_head_pose_finds_a_turn() -> None:
@@ -216,8 +237,8 @@ def test_head_pose_finds_a_turn() -> None:
     assert np.abs(np.diff(yaw)).tolist() == pytest.approx([10, 10], abs=1)
 
 
-def test_the_batch_of_a_step_is_always_the_same(faces: data.Faces) -> None:
-    pool = gather(faces)
+def test_the_batch_of_a_step_is_always_the_same(faces: data.Faces, tmp_path: Path) -> None:
+    pool = gather(faces, data.LargePictures(tmp_path, faces))
     settings = GeneratorSettings(batch=4, reverse_only_steps=1, candidates=8)
     first, again, other = (make_batch(pool, settings, step) for step in (3, 3, 4))
     assert torch.equal(first.targets, again.targets)
@@ -227,8 +248,30 @@ def test_the_batch_of_a_step_is_always_the_same(faces: data.Faces) -> None:
     assert torch.equal(first.targets[2:], first.answers[2:])
 
 
-def test_held_back_people_are_never_trained_on(faces: data.Faces) -> None:
-    pool = gather(faces)
+def test_a_blurred_picture_is_asked_for_blurred(faces: data.Faces, tmp_path: Path) -> None:
+    pool = gather(faces, data.LargePictures(tmp_path, faces))
+    sharp, soft = (
+        make_batch(pool, GeneratorSettings(batch=4, reverse_only_steps=0, candidates=8, blurred=share), 3)
+        for share in (0.0, 1.0)
+    )
+    for one, other in ((sharp.answers, soft.answers), (sharp.targets, soft.targets)):
+        assert other.diff(dim=3).abs().mean() < 0.8 * one.diff(dim=3).abs().mean()
+    assert torch.equal(soft.targets[2:], soft.answers[2:])
+
+
+def test_the_large_pictures_are_those_of_the_set_or_enlarged(faces: data.Faces, tmp_path: Path) -> None:
+    sets = np.array(["generated"] * 8 + ["celeba_test"] * 4)
+    two_sets = replace(faces, set=sets)
+    (tmp_path / "generated").mkdir()
+    stored = np.random.default_rng(0).integers(0, 255, (8, 256, 256, 3), dtype=np.uint8)
+    np.save(tmp_path / "generated" / "large.npy", stored)
+    large = data.LargePictures(tmp_path, two_sets)
+    assert np.array_equal(large[7], stored[7])
+    assert np.array_equal(large[8], data.to_large(faces.images[8]))
+
+
+def test_held_back_people_are_never_trained_on(faces: data.Faces, tmp_path: Path) -> None:
+    pool = gather(faces, data.LargePictures(tmp_path, faces))
     for rows in (pool.answers, pool.targets, pool.sources):
         assert (faces.split[rows] == "train").all()
 
@@ -281,7 +324,7 @@ def test_the_exported_graphs_agree_with_torch() -> None:
         (style,) = identity.run(["style"], {"embedding": embedding})
         swap, mask = generator.run(["swap", "mask"], {"target": target, "style": style})
         np.testing.assert_allclose(swap, colour.numpy(), atol=tolerance)
-        np.testing.assert_allclose(mask, torch.sigmoid(logit).numpy(), atol=tolerance)
+        np.testing.assert_allclose(mask, torch.sigmoid(enlarge(logit)).numpy(), atol=tolerance)
 
 
 def test_the_frame_graph_holds_no_identity_layer() -> None:

@@ -7,6 +7,7 @@ sets while the others are still being read.
 
 Convention:
     images: uint8 RGB, 128 px, ffhq_512 template. crops112: uint8 RGB, arcface_112 template.
+    large: images at 256 px, of those sets whose pictures have so much.
     mesh: FaceMesh's 468 points, x, y in pixels of the 128 px crop, z in the same unit.
 """
 
@@ -31,16 +32,17 @@ from torch.nn import functional
 
 from vcam.errors import BadInput
 from vcam.geometry import ARCFACE_112, FFHQ_512, similarity, transform
+from vcam.training.mesher import MESH_POINTS, MESH_SIZE, Mesher, join_looks, to_side
 from vcam.training.teachers import Teacher
 
 SIZE = 128
+LARGE = 2 * SIZE
 EMBEDDER_SIZE = 112
-MESH_SIZE = 192
-MESH_POINTS = 468
 SETS = ("generated", "celebamask", "celeba_wild", "celeba_test", "lfw", "utk")
 ARRAYS = ("images", "crops112", "mesh", "embeddings", "points5", "coverage")
 _TEMPLATES = {"utk": ARCFACE_112}  # every other set is aligned to ffhq_512
 _BATCH = 32
+SHARP_SETS = ("generated", "celebamask", "celeba_wild")  # stored at 256 px: good enough to be answers
 _FACE_BYTES = SIZE**2 * 3 + EMBEDDER_SIZE**2 * 3 + MESH_POINTS * 12 + 1024
 ORIGINS = ("white", "black", "asian", "indian", "other")  # UTKFace's own labels 0..4; it has none for skin tone
 AGES = ((16, 24), (25, 39), (40, 59), (60, 120))
@@ -171,18 +173,20 @@ class _Labeller:
     """The teachers: FaceMesh for the points, MobileFaceNet for the embedding."""
 
     def __init__(self, data_dir: Path):
-        self.mesh = Teacher(data_dir / "teachers" / "FaceMesh.onnx").to(memory_format=torch.channels_last)
+        self.mesher = Mesher(data_dir / "teachers")
         self.embedder = Teacher(data_dir / "teachers" / "liguiyuan_mfn.onnx").to(memory_format=torch.channels_last)
 
+    def meshes(self, cuts: list[_Cut]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Plain and mirrored looks, (N, 468, 3) each, in pixels of the 128 px crop."""
+        plain, mirrored = zip(*(self.mesher.looks(cut.mesh_crop) for cut in cuts), strict=True)
+        return to_side(np.stack(plain), SIZE), to_side(np.stack(mirrored), SIZE)
+
     @torch.inference_mode()
-    def label(self, cuts: list[_Cut]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(N, 468, 3) mesh in pixels of the 128 px crop, and (N, 128) raw embeddings."""
-        mesh_in = torch.from_numpy(np.stack([c.mesh_crop for c in cuts])).permute(0, 3, 1, 2).float() / 255
-        mesh, _ = self.mesh(mesh_in)  # (N, 1404) px of 192
-        embed_in = torch.from_numpy(np.stack([c.crop112 for c in cuts])).permute(0, 3, 1, 2).float()
-        embeddings, _ = self.embedder(embed_in)  # (N, 128)
-        scale = SIZE / MESH_SIZE
-        return mesh.view(-1, MESH_POINTS, 3).mul(scale).numpy(), embeddings.numpy()
+    def embeddings(self, cuts: list[_Cut]) -> NDArray[np.float32]:
+        """(N, 128) raw embeddings."""
+        crops = torch.from_numpy(np.stack([c.crop112 for c in cuts])).permute(0, 3, 1, 2).float()
+        embeddings, _ = self.embedder(crops)
+        return embeddings.numpy()
 
 
 def _batches(pictures: list[Picture], size: int) -> Iterator[list[Picture]]:
@@ -222,7 +226,7 @@ def cache_set(data_dir: Path, cache_dir: Path, set_name: str, advance: Callable[
     _check_disk(cache_dir, len(pictures) * _FACE_BYTES)
     check_memory(2 * len(pictures) * _FACE_BYTES, f"caching the set {set_name}")  # in parts, then joined
     labeller = _Labeller(data_dir)
-    parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in ARRAYS}
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in (*ARRAYS, "mirrored")}
     kept: list[Picture] = []
     for batch in _batches(pictures, _BATCH):
         pairs = [(p, c) for p in batch if (c := _cut(p, data_dir)) is not None]
@@ -231,17 +235,77 @@ def cache_set(data_dir: Path, cache_dir: Path, set_name: str, advance: Callable[
             continue
         kept += [p for p, _ in pairs]
         cuts = [c for _, c in pairs]
-        mesh, embeddings = labeller.label(cuts)
+        mesh, mirrored = labeller.meshes(cuts)
         parts["images"].append(np.stack([c.image for c in cuts]))
         parts["crops112"].append(np.stack([c.crop112 for c in cuts]))
         parts["mesh"].append(mesh)
-        parts["embeddings"].append(embeddings)
+        parts["mirrored"].append(mirrored)
+        parts["embeddings"].append(labeller.embeddings(cuts))
         parts["points5"].append(np.stack([c.points5 for c in cuts]))
         parts["coverage"].append(np.array([c.coverage for c in cuts], np.float32))
     if not kept:
         raise BadInput(f"no picture of the set {set_name!r} in {data_dir} could be read")
-    publish(cache_dir, set_name, {name: np.concatenate(part) for name, part in parts.items()}, kept)
+    arrays = {name: np.concatenate(part) for name, part in parts.items()}
+    arrays["mesh"] = join_looks(arrays["mesh"], arrays.pop("mirrored"))
+    publish(cache_dir, set_name, arrays, kept)
+    if set_name in SHARP_SETS:
+        cache_large(data_dir, cache_dir, set_name)
     return len(pictures) - len(kept)
+
+
+def cache_large(data_dir: Path, cache_dir: Path, set_name: str) -> None:
+    """Add to a cached set its pictures at 256 px: ``large.npy``, uint8 (N, 256, 256, 3) RGB.
+
+    Raises:
+        BadInput: a picture cannot be read any more, or there is too little disk.
+    """
+    with (cache_dir / set_name / "rows.csv").open(newline="", encoding="utf-8") as lines:
+        files = [row["file"] for row in csv.DictReader(lines)]
+    _check_disk(cache_dir, len(files) * LARGE**2 * 3)
+    partial = cache_dir / set_name / "large.partial.npy"
+    stored = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(files), LARGE, LARGE, 3))
+    for row, file in enumerate(files):
+        stored[row] = read_large(data_dir / file)
+    stored.flush()
+    partial.rename(cache_dir / set_name / "large.npy")
+
+
+def read_large(file: Path) -> NDArray[np.uint8]:
+    """A picture that is aligned to the ffhq_512 template, at 256 px: uint8 (256, 256, 3) RGB.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
+    bgr = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise BadInput(f"{file} cannot be read any more")
+    return to_large(np.asarray(bgr[:, :, ::-1], np.uint8))
+
+
+def to_large(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A square picture at 256 px."""
+    how = cv2.INTER_AREA if image.shape[0] > LARGE else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (LARGE, LARGE), interpolation=how), np.uint8)
+
+
+class LargePictures:
+    """The cached faces at 256 px; those whose set has no larger pictures are enlarged."""
+
+    def __init__(self, cache_dir: Path, faces: Faces):
+        """Map what is cached; ``faces`` needs images."""
+        self._images = faces.images
+        self._large: list[NDArray[np.uint8] | None] = []
+        self._first: list[int] = []
+        for name in dict.fromkeys(faces.set.tolist()):
+            path = cache_dir / name / "large.npy"
+            self._large.append(np.load(path, mmap_mode="r") if path.is_file() else None)
+            self._first.append(int(np.argmax(faces.set == name)))
+
+    def __getitem__(self, row: int) -> NDArray[np.uint8]:
+        """uint8 (256, 256, 3) RGB of a row of the faces."""
+        part = int(np.searchsorted(self._first, row, side="right")) - 1
+        large = self._large[part]
+        return to_large(self._images[row]) if large is None else np.asarray(large[row - self._first[part]])
 
 
 def _check_disk(cache_dir: Path, needed: int) -> None:

@@ -20,10 +20,10 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from vcam.training.data import SIZE
+from vcam.training.data import LARGE
 from vcam.training.identity_space import DIMENSIONS
 from vcam.training.loop import load_mean
-from vcam.training.networks import AadGenerator, AeiNet, AeiNetSettings, Contest
+from vcam.training.networks import AadGenerator, AeiNet, AeiNetSettings, Contest, enlarge
 from vcam.training.pack import register, write_atomically
 
 OPSET = 17
@@ -40,7 +40,7 @@ class _FrameGraph(nn.Module):
     def forward(self, target: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
         """Target (1, 3, S, S), style (1, K) -> swap (1, 3, S, S) in -1..1, mask (1, 1, S, S) in 0..1."""
         swap, mask_logit = self.generator(target, style)
-        return swap, torch.sigmoid(mask_logit)
+        return swap, torch.sigmoid(enlarge(mask_logit))
 
 
 def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> onnx.ModelProto:
@@ -48,6 +48,7 @@ def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ..
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the tracing exporter: its graphs are the plain ones
+        warnings.filterwarnings("ignore", "Constant folding")  # of the paddings, which it leaves as they are
         torch.onnx.export(
             module.eval(),
             tuple(inputs.values()),
@@ -82,7 +83,7 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
     return halved
 
 
-def generator_graphs(net: AeiNet, size: int = SIZE) -> dict[str, onnx.ModelProto]:
+def generator_graphs(net: AeiNet, size: int = LARGE) -> dict[str, onnx.ModelProto]:
     """The two float32 graphs of a generator.
 
     Returns:

@@ -20,21 +20,33 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vcam import topology as topo
-from vcam.geometry import ARCFACE_112, invert, similarity
-from vcam.training.data import EMBEDDER_SIZE, SETS, SIZE, Faces, labels_of, load_faces, unit_embeddings
+from vcam.geometry import ARCFACE_112, compose, invert, similarity
+from vcam.training.augment import centred_similarity
+from vcam.training.data import (
+    EMBEDDER_SIZE,
+    LARGE,
+    SETS,
+    SHARP_SETS,
+    SIZE,
+    Faces,
+    LargePictures,
+    labels_of,
+    load_faces,
+    unit_embeddings,
+)
 from vcam.training.identity_space import lift
 from vcam.training.loop import Plan, Sheet, pick_device, rounds, start, train_as_told
-from vcam.training.losses import Batch, Guides, Weights, composite, embedder_grid, generator_losses
-from vcam.training.networks import AeiNet, AeiNetSettings, Contest
+from vcam.training.losses import Batch, Guides, Weights, composite, generator_losses, sampling_grid
+from vcam.training.mesher import MESH_SIZE
+from vcam.training.networks import AeiNet, AeiNetSettings, Contest, enlarge
 from vcam.training.options import Options
 from vcam.training.pairs import Likeness, likeness_of, nearest, polygon_mask, pseudo_input
 from vcam.training.sheets import bands
 from vcam.training.warm_start import warm_start
 
-SHARP_SETS = ("generated", "celebamask", "celeba_wild")  # stored at 256 px: good enough to be answers
 LABELLED_SHARE = 0.4  # of the swaps wear somebody of known age, sex and origin
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
-TARGET_SETS = (*SHARP_SETS, "celeba_test")
+SOFT_SETS = ("celeba_test",)  # may be targets all the same
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,9 @@ class GeneratorSettings:
         another_photo: how often a reverse pair wears the identity of another photo of the same person.
         mixed_identities: share of swaps that wear a mixture of two people.
         candidates: donors compared for each reverse pair.
+        sharp_targets: share of swaps whose target is of a set stored at 256 px.
+        blurred: share of pictures, targets and answers alike, that a bad camera or a far face made soft.
+        most_blur_px: deviation of the strongest such blur, in px of 256.
         seed: of all random choices.
         weights: of the losses.
         net: sizes of the generator.
@@ -59,6 +74,9 @@ class GeneratorSettings:
     another_photo: float = 0.5
     mixed_identities: float = 0.1
     candidates: int = 800
+    sharp_targets: float = 0.7
+    blurred: float = 0.3
+    most_blur_px: float = 2.0
     seed: int = 0
     weights: Weights = field(default_factory=Weights)
     net: AeiNetSettings = field(default_factory=AeiNetSettings)
@@ -70,12 +88,13 @@ class Pool:
 
     Attributes:
         faces: everything that was loaded.
+        large: the same pictures at 256 px.
         landmarks: float32 (N, 157, 3) pixels.
         identities: float32 (N, 512) unit, what the generator is conditioned on.
         teacher_identities: float32 (N, 128) unit.
         likeness: for choosing donors.
         answers: rows that may be the answer or the donor of a reverse pair.
-        targets: rows that may be the target of a swap.
+        targets: rows of the other sets that may be the target of a swap.
         sources: rows whose identity may be worn in a swap.
         chances: (sources,) rising to 1: the chance that a swap wears one of the sources so far.
         person: (N,) number of the person.
@@ -83,6 +102,7 @@ class Pool:
     """
 
     faces: Faces
+    large: LargePictures
     landmarks: NDArray[np.float32]
     identities: NDArray[np.float32]
     teacher_identities: NDArray[np.float32]
@@ -95,11 +115,12 @@ class Pool:
     photos: dict[int, NDArray[np.intp]]
 
 
-def gather(faces: Faces, identities: NDArray[np.float32] | None = None) -> Pool:
+def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] | None = None) -> Pool:
     """Decide which training face may play which part.
 
     Args:
         faces: the cache; rows of the split "val" are never used.
+        large: its pictures at 256 px.
         identities: float32 (N, 512) unit vectors of the embedder that ships; the teacher's by default.
     """
     landmarks = faces.mesh[:, list(topo.MESH)]
@@ -117,12 +138,13 @@ def gather(faces: Faces, identities: NDArray[np.float32] | None = None) -> Pool:
     sources = np.flatnonzero(trained & clear & frontal)
     return Pool(
         faces=faces,
+        large=large,
         landmarks=landmarks,
         identities=lift(teacher) if identities is None else identities,
         teacher_identities=teacher,
         likeness=likeness,
         answers=np.flatnonzero(whole & np.isin(faces.set, SHARP_SETS)),
-        targets=np.flatnonzero(whole & np.isin(faces.set, TARGET_SETS)),
+        targets=np.flatnonzero(whole & np.isin(faces.set, SOFT_SETS)),
         sources=sources,
         chances=np.cumsum(chances_of([labels_of(str(file)) for file in faces.file[sources]])),
         person=person,
@@ -150,10 +172,11 @@ def chances_of(labels: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class _Example:
-    """One picture of a batch, before it becomes tensors."""
+    """One picture of a batch, before it becomes tensors; pictures are uint8 (256, 256, 3)."""
 
     row: int
     target: NDArray[np.uint8]
+    answer: NDArray[np.uint8]
     identity: NDArray[np.float32]
     teacher_identity: NDArray[np.float32]
     mirrored: bool
@@ -165,7 +188,7 @@ def make_batch(pool: Pool, settings: GeneratorSettings, step: int) -> Batch:
     reverse = settings.batch if step < settings.reverse_only_steps else settings.batch // 2
     examples = [_reverse_example(pool, settings, rng) for _ in range(reverse)]
     examples += [_swap_example(pool, settings, rng) for _ in range(settings.batch - reverse)]
-    return _to_batch(pool, examples, reverse)
+    return _to_batch(pool, examples, reverse, rng)
 
 
 def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator) -> _Example:
@@ -173,16 +196,33 @@ def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Gen
     candidates = rng.choice(pool.answers, settings.candidates)
     candidates = candidates[pool.person[candidates] != pool.person[row]]
     donor = nearest(pool.likeness, row, candidates, with_expression=rng.random() >= settings.mismatched)
-    images, points = pool.faces.images, pool.landmarks[:, :, :2]
-    target = pseudo_input(images[row], points[row], images[donor], points[donor], rng)
+    answer, wearing = pool.large[row], pool.large[donor]
+    target = pseudo_input(answer, _in_large(pool.landmarks[row]), wearing, _in_large(pool.landmarks[donor]), rng)
     worn = row
     if rng.random() < settings.another_photo:
         worn = int(rng.choice(pool.photos[int(pool.person[row])]))
-    return _Example(row, target, pool.identities[worn], pool.teacher_identities[worn], bool(rng.random() < 0.5))
+    target, answer = _softened(settings, rng, target, answer)
+    return _Example(row, target, answer, pool.identities[worn], pool.teacher_identities[worn], rng.random() < 0.5)
+
+
+def _in_large(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(157, 3) px of 128 to (157, 2) px of 256."""
+    return (landmarks[:, :2] + np.float32(0.5)) * (LARGE // SIZE) - np.float32(0.5)
+
+
+def _softened(
+    settings: GeneratorSettings, rng: np.random.Generator, *images: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], ...]:
+    """Now and then all of them blurred alike: a soft picture must stay soft, without invented detail."""
+    if rng.random() >= settings.blurred:
+        return images
+    deviation = rng.uniform(0.5, settings.most_blur_px)
+    return tuple(np.asarray(cv2.GaussianBlur(image, (0, 0), deviation), np.uint8) for image in images)
 
 
 def _swap_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator) -> _Example:
-    row = int(rng.choice(pool.targets))
+    sharp = rng.random() < settings.sharp_targets or not len(pool.targets)
+    row = int(rng.choice(pool.answers if sharp else pool.targets))
     sources = pool.sources[np.searchsorted(pool.chances, rng.uniform(0, pool.chances[-1], 8))]
     sources = sources[pool.person[sources] != pool.person[row]]
     identity, teacher = pool.identities[sources[0]], pool.teacher_identities[sources[0]]
@@ -190,7 +230,8 @@ def _swap_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Genera
         share = np.float32(rng.uniform(0.3, 0.7))
         identity = _mix(identity, pool.identities[sources[1]], share)
         teacher = _mix(teacher, pool.teacher_identities[sources[1]], share)
-    return _Example(row, pool.faces.images[row], identity, teacher, bool(rng.random() < 0.5))
+    (target,) = _softened(settings, rng, pool.large[row])
+    return _Example(row, target, target, identity, teacher, rng.random() < 0.5)
 
 
 def _mix(a: NDArray[np.float32], b: NDArray[np.float32], share: np.float32) -> NDArray[np.float32]:
@@ -198,18 +239,24 @@ def _mix(a: NDArray[np.float32], b: NDArray[np.float32], share: np.float32) -> N
     return np.asarray(mixed / np.linalg.norm(mixed), np.float32)
 
 
-def _to_batch(pool: Pool, examples: list[_Example], reverse: int) -> Batch:
+def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random.Generator) -> Batch:
     rows = [e.row for e in examples]
     mirrored = [e.mirrored for e in examples]
     masks = [[_mirror(m, e.mirrored) for m in _masks(pool.landmarks[e.row, :, :2])] for e in examples]
     area, detail, inside = (
         torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True)
     )
-    answers = [_mirror(pool.faces.images[row], flag) for row, flag in zip(rows, mirrored, strict=True)]
-    crops = [_image_from_crop(pool.faces.points5[row], flag) for row, flag in zip(rows, mirrored, strict=True)]
+    crops = [
+        compose(_image_from_crop(pool.faces.points5[row], flag), _glimpse(rng, EMBEDDER_SIZE))
+        for row, flag in zip(rows, mirrored, strict=True)
+    ]
+    to_picture = np.array([[1.0, 0, (1 - MESH_SIZE / SIZE) / 2], [0, 1, (1 - MESH_SIZE / SIZE) / 2]]) * (
+        SIZE / MESH_SIZE
+    )
+    mesh_crops = [compose(to_picture, _glimpse(rng, MESH_SIZE)) for _ in rows]
     return Batch(
         targets=_to_tensor([_mirror(e.target, e.mirrored) for e in examples]),
-        answers=_to_tensor(answers),
+        answers=_to_tensor([_mirror(e.answer, e.mirrored) for e in examples]),
         identities=torch.from_numpy(np.stack([e.identity for e in examples])),
         teacher_identities=torch.from_numpy(np.stack([e.teacher_identity for e in examples])),
         own_identities=torch.from_numpy(pool.identities[rows]),
@@ -217,7 +264,8 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int) -> Batch:
         area=area,
         detail=detail,
         inside=inside,
-        embedder_grid=embedder_grid(torch.from_numpy(np.stack(crops)).float()),
+        embedder_grid=sampling_grid(torch.from_numpy(np.stack(crops)).float(), EMBEDDER_SIZE),
+        mesh_grid=sampling_grid(torch.from_numpy(np.stack(mesh_crops)).float(), MESH_SIZE),
         reverse=reverse,
     )
 
@@ -227,7 +275,7 @@ def _mirror(image: NDArray[np.uint8], flag: bool) -> NDArray[np.uint8]:
 
 
 def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
-    """uint8 RGB (128, 128, 3) each -> float32 (B, 3, 128, 128) in -1..1."""
+    """uint8 RGB (256, 256, 3) each -> float32 (B, 3, 256, 256) in -1..1."""
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
     return stacked.div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
 
@@ -249,28 +297,36 @@ def _hull(points: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.convexHull(points)[:, 0], np.float32)
 
 
+def _glimpse(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
+    """(2, 3) affine: how a teacher sees a crop this time, a little moved, turned, larger or smaller, or mirrored."""
+    moved = centred_similarity(side, rng.normal(0, 3), np.exp(rng.normal(0, 0.03)), rng.normal(0, 0.02, 2) * side)
+    mirror = np.array([[-1.0, 0, side - 1], [0, 1, 0]])
+    return compose(moved, mirror) if rng.random() < 0.5 else moved
+
+
 def _image_from_crop(points5: NDArray[np.float32], mirrored: bool) -> NDArray[np.float64]:
     """(2, 3) affine from the embedder's 112 px crop to the 128 px picture."""
     points = points5[[1, 0, 2, 4, 3]] * [-1, 1] + [SIZE - 1, 0] if mirrored else points5
     return invert(similarity(points, ARCFACE_112 * EMBEDDER_SIZE))
 
 
-def sheet_of(faces: Faces, count: int = 24) -> Sheet:
+def sheet_of(faces: Faces, large: LargePictures, count: int = 16) -> Sheet:
     """Sources, targets and swaps of unseen people, with the teacher's identities."""
     unseen = np.flatnonzero((faces.split == "val") & (faces.coverage > 0.7))
     picked = np.random.default_rng(4).choice(unseen, min(2 * count, len(unseen)), replace=False)
     sources, targets = np.array_split(picked, 2)
     sources = sources[: len(targets)]
     worn = torch.from_numpy(lift(unit_embeddings(faces.embeddings[sources])))
-    shown = _to_tensor(list(faces.images[targets]))
+    pictures = [np.stack([large[int(row)] for row in rows]) for rows in (sources, targets)]
+    shown = _to_tensor(list(pictures[1]))
 
     def draw(net: nn.Module) -> NDArray[np.uint8]:
         assert isinstance(net, Contest)
         with torch.inference_mode():
             colour, logit = net.net(shown, worn)
-            swaps = composite(colour, shown, torch.sigmoid(logit))
-        pictures = ((swaps.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-        return bands(faces.images[sources], faces.images[targets], pictures)
+            swaps = composite(colour, shown, torch.sigmoid(enlarge(logit)))
+        swapped = ((swaps.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+        return bands(*pictures, swapped)
 
     return draw
 
@@ -279,7 +335,8 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
     """Train the generator; returns the running mean of its weights."""
     assert options.data is not None
     faces = load_faces(options.cache, SETS, ("images", "mesh", "embeddings", "points5", "coverage"))
-    pool = gather(faces)
+    large = LargePictures(options.cache, faces)
+    pool = gather(faces, large)
     device = pick_device(options.device)
     guides = Guides(options.data / "teachers", rounded=rounds(options.precision, device)).to(device)
     torch.manual_seed(settings.seed)
@@ -294,7 +351,7 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
         lambda step: make_batch(pool, settings, step),
         lambda model, batch: generator_losses(model, batch, guides, settings.weights),
         plan,
-        sheet=sheet_of(faces),
+        sheet=sheet_of(faces, large),
     )
     assert isinstance(trained, Contest)
     return trained.net
@@ -302,7 +359,7 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
 
 def run(options: Options) -> None:
     """Train the generator."""
-    plan = Plan(options.steps, options.minutes, options.rate or 1e-3, 1e-5, decay_from=0.75, ema=0.995)
+    plan = Plan(options.steps, options.minutes, options.rate or 1e-3, 1e-5, decay_from=0.6, ema=0.995)
     first_steps = 0 if options.pack else GeneratorSettings.reverse_only_steps
     settings = GeneratorSettings(batch=options.batch, reverse_only_steps=first_steps, seed=options.seed)
     train_generator(options, plan, settings)

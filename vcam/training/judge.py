@@ -29,10 +29,11 @@ from torch.nn import functional
 from vcam import topology as topo
 from vcam.errors import BadInput
 from vcam.inference import Net, open_session
-from vcam.training.data import MESH_POINTS, MESH_SIZE, SETS, SIZE, Faces, Picture, load_faces, unit_embeddings
+from vcam.training.data import SETS, SIZE, Faces, LargePictures, Picture, load_faces, unit_embeddings
 from vcam.training.export import load_generator
 from vcam.training.identity_space import lift
-from vcam.training.networks import AeiNet
+from vcam.training.mesher import MESH_SIZE, Mesher, join_looks, to_side
+from vcam.training.networks import AeiNet, enlarge
 from vcam.training.pairs import polygon_mask
 from vcam.training.sheets import bands, write_sheet
 from vcam.training.teachers import Teacher
@@ -45,9 +46,9 @@ _OPEN_EYE = 0.2  # height by width from which an iris can be seen
 _FAR = 1e-3  # false accepts: so many strangers are as alike as the threshold
 _EMBEDDER_FROM_IMAGE = np.array([[1.16836, 0.000178, -18.930], [-0.000178, 1.16836, -17.860]])
 
-Images = NDArray[np.uint8]  # (N, 128, 128, 3) RGB
+Images = NDArray[np.uint8]  # (N, 128, 128, 3) RGB, or (N, 256, 256, 3) where that is said
 Vectors = NDArray[np.float32]
-Swap = Callable[[Images, Vectors], Images]  # targets, identities (N, 512) -> swapped, composited pictures
+Swap = Callable[[Images, Vectors], Images]  # targets at 256, identities (N, 512) -> swapped, composited pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class AttributeJudges:
     def __init__(self, teachers_dir: Path):
         self._pose = [open_session(teachers_dir / f"fsanet-{kind}.onnx", 1, ()) for kind in ("1x1", "var")]
         self._expression = open_session(teachers_dir / "fapi_face_expression_model.onnx", 1, ())
-        self._mesher = Teacher(teachers_dir / "FaceMesh.onnx")
+        self._mesher = Mesher(teachers_dir)
 
     def pose(self, images: Images) -> Vectors:
         """Yaw, pitch, roll in degrees: (N, 3)."""
@@ -158,15 +159,12 @@ class AttributeJudges:
         blobs = [crop.astype(np.float32).transpose(2, 0, 1)[None] for crop in crops]
         return np.array([_first(self._expression, blob)[0].argmax() for blob in blobs])
 
-    @torch.inference_mode()
     def landmarks(self, images: Images) -> NDArray[np.float32]:
-        """(N, 157, 2) pixels."""
-        batches = []
-        for start in range(0, len(images), 20):
-            x = torch.from_numpy(images[start : start + 20]).permute(0, 3, 1, 2).float() / 255
-            flat, _ = self._mesher(functional.interpolate(x, size=(MESH_SIZE, MESH_SIZE), mode="bilinear"))
-            batches.append(flat.view(-1, MESH_POINTS, 3)[:, list(topo.MESH), :2].numpy() * (SIZE / MESH_SIZE))
-        return np.concatenate(batches)
+        """(N, 157, 2) pixels of the 128, from images of any size."""
+        how = cv2.INTER_AREA if images.shape[1] > MESH_SIZE else cv2.INTER_LINEAR
+        crops = (cv2.resize(image, (MESH_SIZE, MESH_SIZE), interpolation=how) for image in images)
+        plain, mirrored = zip(*(self._mesher.looks(np.asarray(crop, np.uint8)) for crop in crops), strict=True)
+        return to_side(join_looks(np.stack(plain), np.stack(mirrored)), SIZE)[:, list(topo.MESH), :2]
 
 
 def _first(net: Net, blob: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -188,7 +186,9 @@ class Bench:
         self._embedder = Teacher(data_dir / "teachers" / "liguiyuan_mfn.onnx")
         pairs = self.pairs
         self.boxes = face_boxes(landmarks[pairs.target])
-        self.targets = self.faces.images[pairs.target]
+        self.large = LargePictures(cache_dir, self.faces)
+        self.targets = self.large_rows(pairs.target)
+        self._targets = self.faces.images[pairs.target]
         self.embeddings = unit_embeddings(self.faces.embeddings)
         self.judged = {
             role: self.judge.describe(self.faces.images[rows], face_boxes(landmarks[rows]))
@@ -197,9 +197,13 @@ class Bench:
         others = strangers_of(self.faces.identity, pairs, _OTHERS)
         self.others = self.judge.describe(self.faces.images[others], face_boxes(landmarks[others]))
         self.same_person = far_threshold(self.others, _FAR)
-        self.target_pose = self.attributes.pose(self.targets)
-        self.target_expression = self.attributes.expression(self.targets)
+        self.target_pose = self.attributes.pose(self._targets)
+        self.target_expression = self.attributes.expression(self._targets)
         self.target_landmarks = self.attributes.landmarks(self.targets)
+
+    def large_rows(self, rows: NDArray[np.intp]) -> Images:
+        """The pictures of some rows at 256."""
+        return np.stack([self.large[int(row)] for row in rows])
 
     def references(self) -> dict[str, float]:
         """The lines that stand beside the figures: one person twice, and strangers."""
@@ -215,14 +219,17 @@ class Bench:
         }
 
     def measure(self, swap: Swap, identities: Vectors | None = None) -> tuple[dict[str, float], Images]:
-        """All figures of a generator, and its pictures.
+        """All figures of a generator, and its pictures at 256.
+
+        Identity, pose, expression, gaze and light are judged at 128, sharpness at 256.
 
         Args:
             swap: the generator.
             identities: float32 (N, 512), of the pairs' sources; the teacher's by default.
         """
         swaps = swap(self.targets, lift(self.embeddings[self.pairs.source]) if identities is None else identities)
-        figures = self._identity(swaps) | self._attributes(swaps) | self._picture(swaps)
+        small = halved(swaps)
+        figures = self._identity(small) | self._attributes(small, swaps) | self._picture(small, swaps)
         return {name: round(value, 4) for name, value in figures.items()}, swaps
 
     @torch.inference_mode()
@@ -250,8 +257,8 @@ class Bench:
             "teacher_target": mean_cosine(teacher, self.embeddings[pairs.target]),
         }
 
-    def _attributes(self, swaps: Images) -> dict[str, float]:
-        made, wanted = self.attributes.landmarks(swaps), self.target_landmarks
+    def _attributes(self, swaps: Images, large: Images) -> dict[str, float]:
+        made, wanted = self.attributes.landmarks(large), self.target_landmarks
         between_eyes = np.linalg.norm(wanted[:, topo.EYES[:16]].mean(1) - wanted[:, topo.EYES[16:]].mean(1), axis=1)
         error = np.linalg.norm(made - wanted, axis=2) / between_eyes[:, None]
         pose = self.attributes.pose(swaps)
@@ -261,23 +268,30 @@ class Bench:
             "eyes_percent": 100 * float(error[:, topo.EYES].mean()),
             "mouth_opening_r": _correlation(_mouth_opening(made), _mouth_opening(wanted)),
             "eye_opening_r": _correlation(_eye_opening(made), _eye_opening(wanted)),
-            "gaze_percent": gaze_error(swaps, self.targets, wanted),
+            "gaze_percent": gaze_error(swaps, self._targets, wanted),
             "pose_deg": float(np.abs(pose - self.target_pose).mean()),
             "expression_kept": float((self.attributes.expression(swaps) == self.target_expression).mean()),
         }
 
-    def _picture(self, swaps: Images) -> dict[str, float]:
+    def _picture(self, swaps: Images, large: Images) -> dict[str, float]:
         inside = np.stack([polygon_mask(p[topo.OVAL], 1.1) > 0 for p in self.target_landmarks])
-        error = np.abs(swaps.astype(np.float32) - self.targets)
-        low = [cv2.GaussianBlur(i.astype(np.float32), (0, 0), 8) for i in (*swaps, *self.targets)]
+        inside_large = inside.repeat(2, 1).repeat(2, 2)
+        error = np.abs(swaps.astype(np.float32) - self._targets)
+        low = [cv2.GaussianBlur(i.astype(np.float32), (0, 0), 8) for i in (*swaps, *self._targets)]
         light = np.abs(np.stack(low[: len(swaps)]) - np.stack(low[len(swaps) :])) / 255
         return {
             "light_l1": float(light[inside].mean()),
             "outside_levels": float(error[~inside].mean()),
             "inside_levels": float(error[inside].mean()),
-            "sharpness": _laplacian(swaps, inside) / _laplacian(self.targets, inside),
-            "lattice": _lattice(swaps) / _lattice(self.targets),
+            "sharpness": _laplacian(large, inside_large) / _laplacian(self.targets, inside_large),
+            "sharpness_at_128": _laplacian(swaps, inside) / _laplacian(self._targets, inside),
+            "lattice": max(_lattice(swaps) / _lattice(self._targets), _lattice(large) / _lattice(self.targets)),
         }
+
+
+def halved(images: Images) -> Images:
+    """(N, 256, 256, 3) -> (N, 128, 128, 3)."""
+    return np.stack([np.asarray(cv2.resize(i, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8) for i in images])
 
 
 def mean_cosine(a: Vectors, b: Vectors) -> float:
@@ -368,7 +382,8 @@ def _laplacian(images: Images, inside: NDArray[np.bool_]) -> float:
 def _lattice(images: Images) -> float:
     """Energy of the grey faces' spectra at a period of 4 px in x or y, against its neighbours."""
     grey = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]).astype(np.float32)
-    crop = grey[:, 32:96, 32:96] * np.hanning(64)[:, None] * np.hanning(64)
+    corner = grey.shape[1] // 4
+    crop = grey[:, corner : corner + 64, corner : corner + 64] * np.hanning(64)[:, None] * np.hanning(64)
     power = (np.abs(np.fft.fft2(crop)) ** 2).mean(0)  # a period of 4 px is row or column 16 of 64
     peak = power[16, [0, 16, 32]].sum() + power[[0, 16, 32], 16].sum()
     beside = sum(power[k, [0, 16, 32]].sum() + power[[0, 16, 32], k].sum() for k in (13, 19)) / 2
@@ -384,7 +399,7 @@ def swap_with(net: AeiNet) -> Swap:
         for start in range(0, len(targets), 20):
             x = torch.from_numpy(targets[start : start + 20]).permute(0, 3, 1, 2).float() / 127.5 - 1
             colour, logit = net(x, torch.from_numpy(identities[start : start + 20]))
-            y = x + torch.sigmoid(logit) * (colour - x)
+            y = x + torch.sigmoid(enlarge(logit)) * (colour - x)
             results.append(((y.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
         return np.concatenate(results)
 
@@ -430,7 +445,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "figures.json").write_text(json.dumps(bench.references() | figures, indent=1) + "\n")
     shown = np.r_[0:12, 80:104]
-    sheet = bands(bench.faces.images[bench.pairs.source][shown], bench.targets[shown], swaps[shown])
+    sheet = bands(bench.large_rows(bench.pairs.source[shown]), bench.targets[shown], swaps[shown])
     write_sheet(options.out / "contact_sheet.jpg", sheet)
 
 

@@ -1,7 +1,8 @@
 """The generator's losses, each a mean over its part of the batch.
 
 A batch begins with reverse pairs (the answer is known); the rest are true swaps, whose output is also
-fed back to be undone (the cycle). Pictures are (B, 3, 128, 128) RGB in -1..1.
+fed back to be undone (the cycle). Pictures are RGB in -1..1: the generator's own (B, 3, 256, 256), but nearly
+all losses look at their means of 2 x 2, (B, 3, 128, 128); only sharpness and the critic see every pixel.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vcam import topology as topo
-from vcam.training.data import EMBEDDER_SIZE, MESH_POINTS, MESH_SIZE
-from vcam.training.networks import Contest
+from vcam.training.mesher import MESH_POINTS
+from vcam.training.networks import Contest, enlarge, halve
 from vcam.training.teachers import Teacher
 
 _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
@@ -34,8 +35,8 @@ class Batch:
     """What one step is made of; B pictures, the first ``reverse`` of them reverse pairs.
 
     Attributes:
-        targets: (B, 3, 128, 128) the generator's input.
-        answers: (B, 3, 128, 128) the known answer of a reverse pair; the target itself of a true swap.
+        targets: (B, 3, 256, 256) the generator's input.
+        answers: (B, 3, 256, 256) the known answer of a reverse pair; the target itself of a true swap.
         identities: (B, 512) unit vectors to wear, as the embedder that ships gives them.
         teacher_identities: (B, 128) the same identities as unit vectors of the teacher.
         own_identities: (B, 512) unit vectors of the person in ``answers``.
@@ -44,6 +45,7 @@ class Batch:
         detail: (B, 1, 128, 128) 1 in mouth and eyes.
         inside: (B, 1, 128, 128) 1 between the lips and between the lids.
         embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
+        mesh_grid: (B, 192, 192, 2) the same for the mesh net.
         reverse: how many reverse pairs there are.
     """
 
@@ -57,6 +59,7 @@ class Batch:
     detail: Tensor
     inside: Tensor
     embedder_grid: Tensor
+    mesh_grid: Tensor
     reverse: int
 
 
@@ -78,30 +81,37 @@ class Weights:
         mask: the predicted mask against the face area.
         texture: how much fine detail each place has, against the answer's or the target's.
         lattice: a pattern of the period of the generator's patches.
+        fine, fine_texture: pixels and strength of detail at 256 px, where the others see 128.
         real: what the critic says of the swaps.
         critic: the critic's own loss.
     """
 
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
-    identity_swap: float = 4.0
-    likeness: float = 1.0
+    identity_swap: float = 5.0
+    likeness: float = 2.0
     features: float = 1.0
     light: float = 3.0
     background: float = 4.0
-    landmarks: float = 2.0
-    inside: float = 1.0
-    openings: float = 2.0
+    landmarks: float = 3.0
+    inside: float = 1.5
+    openings: float = 4.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
     lattice: float = 8.0
-    real: float = 0.2
+    fine: float = 2.0
+    fine_texture: float = 6.0
+    real: float = 0.1
     critic: float = 1.0
 
 
 class Guides(nn.Module):
-    """The two frozen teachers that losses are differentiated through."""
+    """The two frozen teachers that losses are differentiated through.
+
+    The batch's grids show them every picture a little differently (moved, turned, mirrored): what looks the same
+    to them each time can be painted for them alone, and scribbles on the forehead were such a painting.
+    """
 
     def __init__(self, teachers_dir: Path, *, rounded: bool = False):
         """Read the teachers; ``rounded`` is for the embedder, the mesh needs every fraction of a pixel."""
@@ -118,9 +128,9 @@ class Guides(nn.Module):
         raw, features = self.embedder(_channels_last((crops + 1) * 127.5), self.stages)
         return functional.normalize(raw, dim=1), features
 
-    def expression(self, pictures: Tensor) -> Tensor:
-        """Pictures (B, 3, 128, 128) -> the expression's landmarks (B, P, 2), in units of 10 px of 192."""
-        enlarged = functional.interpolate(pictures, size=(MESH_SIZE, MESH_SIZE), mode="bilinear")
+    def expression(self, pictures: Tensor, grid: Tensor) -> Tensor:
+        """Pictures (B, 3, 128, 128), grid (B, 192, 192, 2) -> the expression's landmarks (B, P, 2), unit 10 px of 192."""
+        enlarged = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
         flat, _ = self.mesher(_channels_last((enlarged + 1) / 2))
         return flat.view(-1, MESH_POINTS, 3)[:, _EXPRESSION, :2] / _MESH_UNIT_PX
 
@@ -129,17 +139,18 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def embedder_grid(image_from_crop: Tensor) -> Tensor:
-    """The sampling grid of an embedder crop.
+def sampling_grid(image_from_crop: Tensor, side: int) -> Tensor:
+    """The sampling grid of a crop.
 
     Args:
-        image_from_crop: (B, 2, 3) affine from pixels of the 112 px crop to pixels of the 128 px picture.
+        image_from_crop: (B, 2, 3) affine from pixels of the crop to pixels of the 128 px picture.
+        side: S, of the crop in pixels.
 
     Returns:
-        (B, 112, 112, 2) in grid_sample's -1..1 without aligned corners.
+        (B, S, S, 2) in grid_sample's -1..1 without aligned corners.
     """
-    rows, columns = torch.meshgrid(*[torch.arange(EMBEDDER_SIZE, dtype=torch.float32)] * 2, indexing="ij")
-    pixels = torch.stack([columns, rows, torch.ones_like(rows)], -1)  # (112, 112, 3)
+    rows, columns = torch.meshgrid(*[torch.arange(side, dtype=torch.float32)] * 2, indexing="ij")
+    pixels = torch.stack([columns, rows, torch.ones_like(rows)], -1)  # (S, S, 3)
     places = torch.einsum("bij,hwj->bhwi", image_from_crop, pixels)
     return (places + 0.5) / 64 - 1  # 64 = half of 128
 
@@ -160,6 +171,14 @@ def reconstruction_loss(colour: Tensor, answers: Tensor, area: Tensor, detail: T
     coarse = functional.avg_pool2d(error, 4).abs().mean()
     slopes = (error.diff(dim=3).abs() * weight[..., 1:]).mean() + (error.diff(dim=2).abs() * weight[:, :, 1:]).mean()
     return pixels + coarse + 0.5 * slopes
+
+
+def fine_loss(colour: Tensor, answers: Tensor, area: Tensor) -> Tensor:
+    """Pixels and their differences to the right and downwards at 256 px; ``area`` (B, 1, 128, 128)."""
+    weight = 0.15 + 2 * enlarge(area)
+    error = colour - answers
+    slopes = (error.diff(dim=3).abs() * weight[..., 1:]).mean() + (error.diff(dim=2).abs() * weight[:, :, 1:]).mean()
+    return (error.abs() * weight).mean() + slopes
 
 
 def _laplacian(pictures: Tensor) -> Tensor:
@@ -258,59 +277,64 @@ def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weig
     colour, mask_logit = (output.float() for output in net.net(batch.targets, batch.identities))
     losses = {"mask": weights.mask * functional.binary_cross_entropy_with_logits(mask_logit, batch.area)}
     reverse_share = batch.reverse / len(colour)
-    pictures = composite(colour, batch.targets, batch.area)
     if batch.reverse:
-        parts = _reverse_losses(colour, pictures, batch, guides, weights)
+        parts = _reverse_losses(colour, batch, guides, weights)
         losses |= {name: value * reverse_share for name, value in parts.items()}
     if batch.reverse < len(colour):
-        parts = _swap_losses(net.net, colour, pictures, batch, guides, weights)
+        parts = _swap_losses(net.net, colour, batch, guides, weights)
         losses |= {name: value * (1 - reverse_share) for name, value in parts.items()}
     if 0 < batch.reverse < len(colour):
-        swapped = slice(batch.reverse, None)
-        real, critic = contest_losses(net.critic, pictures[swapped], batch.targets[swapped], batch.area[swapped])
+        targets, area = batch.targets[batch.reverse :], enlarge(batch.area[batch.reverse :])
+        swaps = composite(colour[batch.reverse :], targets, area)
+        real, critic = contest_losses(net.critic, swaps, targets, area)
         losses |= {"real": weights.real * real, "critic": weights.critic * critic}
     return losses
 
 
-def _reverse_losses(
-    colour: Tensor, pictures: Tensor, batch: Batch, guides: Guides, weights: Weights
-) -> dict[str, Tensor]:
+def _reverse_losses(colour: Tensor, batch: Batch, guides: Guides, weights: Weights) -> dict[str, Tensor]:
     """Against the known answer; the costly embedder sees only the first half."""
     n, half = batch.reverse, max(batch.reverse // 2, 1)
-    made, made_features = guides.embed(pictures[:half], batch.embedder_grid[:half])
+    colour, answers, area = colour[:n], batch.answers[:n], batch.area[:n]
+    coarse, coarse_answers = halve(colour), halve(answers)
+    pictures = composite(coarse[:half], halve(batch.targets[:half]), area[:half])
+    made, made_features = guides.embed(pictures, batch.embedder_grid[:half])
     with torch.no_grad():
-        _, wanted_features = guides.embed(batch.answers[:half], batch.embedder_grid[:half])
-    answers = batch.answers[:n]
+        _, wanted_features = guides.embed(coarse_answers[:half], batch.embedder_grid[:half])
     return {
-        "reconstruct": weights.reconstruct * reconstruction_loss(colour[:n], answers, batch.area[:n], batch.detail[:n]),
+        "reconstruct": weights.reconstruct * reconstruction_loss(coarse, coarse_answers, area, batch.detail[:n]),
         "identity_reverse": weights.identity_reverse * identity_loss(made, batch.teacher_identities[:half]),
         "features": weights.features * feature_loss(made_features, wanted_features),
-        "texture_reverse": weights.texture * texture_loss(colour[:n], answers, batch.area[:n]),
+        "texture_reverse": weights.texture * texture_loss(coarse, coarse_answers, area),
+        "fine_reverse": weights.fine * fine_loss(colour, answers, area),
+        "fine_texture_reverse": weights.fine_texture * texture_loss(colour, answers, enlarge(area)),
     }
 
 
-def _swap_losses(
-    net: nn.Module, colour: Tensor, pictures: Tensor, batch: Batch, guides: Guides, weights: Weights
-) -> dict[str, Tensor]:
+def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, weights: Weights) -> dict[str, Tensor]:
     """True swaps: whose face it is, what stays the target's, and that (half of them) can be undone."""
     n = batch.reverse
-    colour, swaps, targets = colour[n:], pictures[n:], batch.targets[n:]
-    area, detail = batch.area[n:], batch.detail[n:]
-    made, _ = guides.embed(swaps, batch.embedder_grid[n:])
+    colour, targets = colour[n:], batch.targets[n:]
+    area, detail, grid = batch.area[n:], batch.detail[n:], batch.embedder_grid[n:]
+    coarse, coarse_targets = halve(colour), halve(targets)
+    swaps = composite(coarse, coarse_targets, area)
+    made, _ = guides.embed(swaps, grid)
     with torch.no_grad():
-        expression = guides.expression(targets)
-    made_expression = guides.expression(swaps)
+        expression = guides.expression(coarse_targets, batch.mesh_grid[n:])
+    made_expression = guides.expression(swaps, batch.mesh_grid[n:])
     half = max(len(swaps) // 2, 1)
-    undone = net(swaps[:half].detach(), batch.own_identities[n : n + half])[0].float()
+    worn = composite(colour[:half], targets[:half], enlarge(area[:half])).detach()
+    undone = net(worn, batch.own_identities[n : n + half])[0].float()
     return {
         "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
         "likeness": weights.likeness * (made * batch.own_teacher_identities[n:]).sum(1).clamp_min(0).mean(),
-        "light": weights.light * light_loss(swaps, targets),
-        "background": weights.background * ((colour - targets).abs() * (1 - area)).mean(),
+        "light": weights.light * light_loss(swaps, coarse_targets),
+        "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=0.2),
         "openings": weights.openings * openings_loss(made_expression, expression),
-        "inside": weights.inside * masked_l1(colour, targets, batch.inside[n:]),
-        "texture": weights.texture * texture_loss(colour, targets, area),
-        "lattice": weights.lattice * lattice_loss(colour, area),
-        "cycle": weights.cycle * reconstruction_loss(undone, targets[:half], area[:half], detail[:half]),
+        "inside": weights.inside * masked_l1(coarse, coarse_targets, batch.inside[n:]),
+        "texture": weights.texture * texture_loss(coarse, coarse_targets, area),
+        "fine_texture": weights.fine_texture * texture_loss(colour, targets, enlarge(area)),
+        "lattice": weights.lattice * (lattice_loss(coarse, area) + lattice_loss(colour, enlarge(area))),
+        "cycle": weights.cycle * reconstruction_loss(halve(undone), coarse_targets[:half], area[:half], detail[:half]),
+        "fine_cycle": weights.fine * fine_loss(undone, targets[:half], area[:half]),
     }

@@ -1,9 +1,12 @@
 """The compact AEI-Net: attribute encoder, AAD residual blocks, identity style, soft mask.
 
 After "FaceShifter" (Li et al., 2019): the generator mixes the target's attributes and the source's
-identity in every AAD layer through a learned attention mask. Made for a CPU: every convolution but
-the last small one runs at a quarter of the resolution or below, and everything that depends on the
-identity alone is one vector, the style, computed once per source face.
+identity in every AAD layer through a learned attention mask. Made for a CPU: the face is made at half the
+resolution, nearly all of it in convolutions at an eighth and below, and two small layers at the end
+bring it to the full one. Everything that depends on the identity alone is one vector, the style,
+computed once per source face.
+
+S is the side of the inner picture, 128; what comes in and goes out is 2S.
 
 Letters are the paper's: X_t target, z_id identity, z_attr attributes, h activations, M attention.
 """
@@ -23,7 +26,11 @@ from vcam.training.identity_space import DIMENSIONS
 
 _PATCH = 4  # pixels per side that the stem folds into channels, and the head unfolds
 _SLOPE = 0.1
-_FINE = 32  # channels at half the resolution
+_FINE = 32  # channels at S/2
+_SHARP = 32  # channels at S of the layers that bring S to 2S
+_NEAR_AND_FAR = ((1, 3, 0), (0, 3, 1))  # quarters: what the two halves of a pixel take of its neighbours
+_BILINEAR = torch.tensor([[[[v * h / 16 for h in x] for v in y]] for y in _NEAR_AND_FAR for x in _NEAR_AND_FAR])
+_GATE_START = -1.0  # before the sigmoid: at first a quarter of the target's finest detail comes through
 
 
 @dataclass(frozen=True)
@@ -141,12 +148,58 @@ class Head(nn.Module):
             self.detail.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """H (B, C, S/4, S/4) -> colour (B, 3, S, S) in -1..1, mask logit (B, 1, S, S)."""
+        """H (B, C, S/4, S/4) -> colour before tanh and mask logit (B, 4, S, S), features (B, _FINE, S/2, S/2)."""
         h = _activate(h)
         out = self.join(functional.pixel_shuffle(self.unfold(h), _PATCH))  # (B, 4, S, S)
         coarse = torch.cat([functional.pixel_unshuffle(out, 2), functional.pixel_shuffle(h, 2)], 1)  # (B, 32, S/2, S/2)
-        out = out + functional.pixel_shuffle(self.detail(_activate(self.fine(coarse))), 2)
-        return torch.tanh(out[:, :3]), out[:, 3:]
+        features = _activate(self.fine(coarse))
+        return out + functional.pixel_shuffle(self.detail(features), 2), features
+
+
+class Sharpener(nn.Module):
+    """The face at S to the face at 2S.
+
+    It adds detail of its own, at first none, and lets through as much of the target's finest detail (what is
+    lost between 2S and S: grain, pores, single hairs) as a gate allows at each place: on skin that fits every
+    face, at eyes and brows it would be a ghost of the old ones. Nothing coarser leads around the identity.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Conv2d(4 + _FINE // 4 + 12, _SHARP, 3, 1, 1)
+        self.add = nn.Conv2d(_SHARP, 16, 3, 1, 1)
+        with torch.no_grad():
+            self.add.weight.zero_()
+            self.add.bias.copy_(torch.tensor([0.0] * 12 + [_GATE_START] * 4))  # type: ignore[union-attr]
+
+    def forward(self, out: Tensor, features: Tensor, finest: Tensor) -> Tensor:
+        """Out (B, 4, S, S), features (B, _FINE, S/2, S/2) -> colour (B, 3, 2S, 2S) in -1..1.
+
+        Finest is (B, 12, S, S): (B, 3, 2S, 2S) unshuffled, as everything here until the last moment.
+        """
+        seen = torch.cat([out, functional.pixel_shuffle(features, 2), finest], 1)  # (B, 24, S, S)
+        added, gate = self.add(_activate(self.look(seen))).split([12, 4], 1)
+        colour = torch.tanh(enlarged_apart(out[:, :3]) + added)
+        colour = colour + torch.sigmoid(gate.repeat(1, 3, 1, 1)) * finest
+        return functional.pixel_shuffle(colour.clamp(-1, 1), 2)
+
+
+def halve(x: Tensor) -> Tensor:
+    """(B, C, 2S, 2S) -> (B, C, S, S), means of 2 x 2."""
+    return functional.avg_pool2d(x, 2)
+
+
+def enlarge(x: Tensor) -> Tensor:
+    """(B, C, S, S) -> (B, C, 2S, 2S), bilinear."""
+    return functional.pixel_shuffle(enlarged_apart(x), 2)
+
+
+def enlarged_apart(x: Tensor) -> Tensor:
+    """(B, C, S, S) -> (B, 4C, S, S): the bilinear enlargement as ``pixel_unshuffle`` would part it, cheaper to make."""
+    channels = x.shape[1]
+    with torch.autocast(x.device.type, enabled=False):  # rounded, it would be noise in the finest detail
+        padded = functional.pad(x.float(), (1, 1, 1, 1), mode="replicate")
+        return functional.conv2d(padded, _BILINEAR.to(x.device).repeat(channels, 1, 1, 1), groups=channels)
 
 
 class IdentityStyle(nn.Module):
@@ -181,11 +234,17 @@ class AadGenerator(nn.Module):
         channels_in = (coarse_to_fine[0], *coarse_to_fine[:-1])
         self.blocks = nn.ModuleList(AadBlock(i, c, c) for i, c in zip(channels_in, coarse_to_fine, strict=True))
         self.head = Head(fine_to_coarse[0])
+        self.sharpener = Sharpener()
         self.style_sizes = [block.style_size for block in self.blocks]
 
     def forward(self, x_t: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
-        """X_t (B, 3, S, S) RGB in -1..1, S a multiple of 32; style (B, K) -> colour, mask logit."""
-        levels = self.encoder(x_t)
+        """X_t (B, 3, 2S, 2S) RGB in -1..1, S a multiple of 32; style (B, K).
+
+        Returns:
+            colour (B, 3, 2S, 2S) in -1..1, mask logit (B, 1, S, S).
+        """
+        coarse = halve(x_t)
+        levels = self.encoder(coarse)
         h = levels[0]
         for i, (block, z_attr, part) in enumerate(
             zip(self.blocks, levels, style.split(self.style_sizes, 1), strict=True)
@@ -193,7 +252,9 @@ class AadGenerator(nn.Module):
             if i > 0:
                 h = functional.interpolate(h, scale_factor=2.0, mode="nearest")
             h = block(h, z_attr, part)
-        return self.head(h)  # type: ignore[no-any-return]
+        out, features = self.head(h)
+        finest = functional.pixel_unshuffle(x_t, 2) - enlarged_apart(coarse)
+        return self.sharpener(out, features, finest), out[:, 3:]
 
 
 class AeiNet(nn.Module):
@@ -206,14 +267,14 @@ class AeiNet(nn.Module):
         self.identity = IdentityStyle(settings.identity_channels, torch.cat(list(_neutral_styles(self.generator))))
 
     def forward(self, x_t: Tensor, z_id: Tensor) -> tuple[Tensor, Tensor]:
-        """X_t (B, 3, S, S), z_id (B, 512) -> colour (B, 3, S, S) in -1..1, mask logit (B, 1, S, S)."""
+        """X_t (B, 3, 2S, 2S), z_id (B, 512) -> colour (B, 3, 2S, 2S) in -1..1, mask logit (B, 1, S, S)."""
         return self.generator(x_t, self.identity(z_id))  # type: ignore[no-any-return]
 
 
 class Critic(nn.Module):
     """Tells real pictures from swapped ones, patch by patch (PatchGAN, Isola et al., 2017; Miyato et al., 2018)."""
 
-    def __init__(self, channels: tuple[int, int, int] = (32, 64, 96)):
+    def __init__(self, channels: tuple[int, int, int] = (32, 48, 64)):
         super().__init__()
         a, b, c = channels
         layers = ((12, a, 1), (a, b, 2), (b, c, 2))  # channels in and out, stride

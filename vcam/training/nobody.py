@@ -23,14 +23,13 @@ from numpy.typing import NDArray
 
 from vcam import topology as topo
 from vcam.errors import BadInput
-from vcam.training.data import SETS, SIZE, Faces, load_faces, unit_embeddings
+from vcam.training.data import LARGE, SETS, SIZE, Faces, load_faces, read_large, unit_embeddings
 from vcam.training.export import load_generator
 from vcam.training.identity_space import lift
-from vcam.training.networks import AeiNet
+from vcam.training.networks import AeiNet, enlarge
 from vcam.training.pack import write_atomically
 from vcam.training.pairs import likeness_of, thin_plate_field
 
-PICTURE_SIZE = 256
 FAR = 0.30  # the greatest cosine to any training identity
 _CANDIDATES = 300
 _TYPICAL = 2.5  # of the group's mean: made-up people are to look like their group
@@ -139,19 +138,16 @@ def average_canvas(
         shape: (157, 2) landmarks in pixels of a 128 px crop.
     """
     border = np.array([[x, y] for x in (0, 64, 127) for y in (0, 64, 127) if (x, y) != (64, 64)], np.float32)
-    total = np.zeros((PICTURE_SIZE, PICTURE_SIZE, 3))
-    scale = PICTURE_SIZE / SIZE
+    total = np.zeros((LARGE, LARGE, 3))
     landmarks = faces.mesh[:, list(topo.MESH), :2]
+
+    def anchors(points: NDArray[np.float32]) -> NDArray[np.float32]:
+        return (np.vstack([points[::2], border]) + np.float32(0.5)) * (LARGE // SIZE) - np.float32(0.5)
+
     for row in rows:
-        image = cv2.imread(str(data_dir / faces.file[row]), cv2.IMREAD_COLOR)
-        if image is None:
-            raise BadInput(f"{data_dir / faces.file[row]} cannot be read any more")
-        image = cv2.resize(image, (PICTURE_SIZE, PICTURE_SIZE), interpolation=cv2.INTER_AREA)
-        field = thin_plate_field(np.vstack([landmarks[row][::2], border]), np.vstack([shape[::2], border]))
-        field = cv2.resize(field, (PICTURE_SIZE, PICTURE_SIZE), interpolation=cv2.INTER_LINEAR) * scale
-        total += cv2.remap(
-            image[:, :, ::-1], field[..., 0], field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-        )
+        image = read_large(data_dir / faces.file[row])
+        field = thin_plate_field(anchors(landmarks[row]), anchors(shape), LARGE)
+        total += cv2.remap(image, field[..., 0], field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray((total / len(rows)).round(), np.uint8)
 
 
@@ -164,13 +160,10 @@ def render(net: AeiNet, canvas: NDArray[np.uint8], identity: NDArray[np.float32]
         canvas: uint8 RGB (256, 256, 3).
         identity: (512,) unit vector.
     """
-    small = cv2.resize(canvas, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    x = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 127.5 - 1
+    x = torch.from_numpy(canvas).permute(2, 0, 1)[None].float() / 127.5 - 1
     colour, logit = net(x, torch.from_numpy(identity)[None])
     swap = ((colour[0].permute(1, 2, 0).numpy() + 1) * 127.5).clip(0, 255)
-    size_wh = (PICTURE_SIZE, PICTURE_SIZE)
-    swap = cv2.resize(swap, size_wh, interpolation=cv2.INTER_CUBIC)
-    mask = cv2.resize(torch.sigmoid(logit)[0, 0].numpy(), size_wh, interpolation=cv2.INTER_LINEAR)[..., None]
+    mask = torch.sigmoid(enlarge(logit))[0, 0].numpy()[..., None]
     return np.asarray((canvas + mask * (swap - canvas)).clip(0, 255).round(), np.uint8)
 
 

@@ -4,7 +4,8 @@
     python -m vcam.training.packed unpack --cache DIR --file faces.npz
 
 Pictures become WebP, landmarks bytes at half a pixel, embeddings signed bytes: about 2.6 kB a face.
-What the generator does not need (other mesh points, the embedder's crops) is left out.
+What the generator does not need (other mesh points, the embedder's crops) is left out, and so are the pictures
+at 256 px, for which there is no room: a generator trained on such a cache learns its finest layers at home.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 
 from vcam import topology as topo
 from vcam.errors import BadInput
-from vcam.training.data import MESH_POINTS, SETS, Picture, load_faces, publish
+from vcam.training.data import SETS, Picture, load_faces, publish
+from vcam.training.mesher import MESH_POINTS
 
 LIMIT_BYTES = 60_000_000
 _QUALITY = 75

@@ -5,7 +5,7 @@ matched in colour and pasted with a feather; the generator must undo it. This is
 supervision of "ReliableSwap" (Yuan et al., 2023) with the mesh engine as the pseudo swapper.
 
 Convention:
-    images: uint8 RGB (128, 128, 3). landmarks: float32 (157, 2) in pixels, order of ``vcam.topology``.
+    images: uint8 RGB (S, S, 3). landmarks: float32 (157, 2) in pixels, order of ``vcam.topology``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _OVAL_CONTROLS = topo.OVAL[::2]
 _FEATURES = (topo.LIPS_OUTER[::2], topo.LIPS_INNER[::2], topo.EYE_LEFT, topo.EYE_RIGHT, topo.BROW_LEFT[:5],
              topo.BROW_RIGHT[:5], topo.NOSE, topo.CHEEKS)  # fmt: skip
 _CONTROLS = np.concatenate([_OVAL_CONTROLS, *_FEATURES])
-_GRID_STEP_PX = 4
-_GRID = np.stack(np.meshgrid(*[np.arange(0, SIZE + 1, _GRID_STEP_PX)] * 2), -1).reshape(-1, 2) / SIZE
+_GRID_STEPS = 32
+_GRID = np.stack(np.meshgrid(*[np.arange(_GRID_STEPS + 1)] * 2), -1).reshape(-1, 2) / _GRID_STEPS
 _STIFFNESS = 0.02
 
 
@@ -106,17 +106,20 @@ def _radial(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float6
     return squared * np.log(squared + 1e-9)
 
 
-def thin_plate_field(points_from: NDArray[np.floating], points_to: NDArray[np.floating]) -> NDArray[np.float32]:
+def thin_plate_field(
+    points_from: NDArray[np.floating], points_to: NDArray[np.floating], size: int = SIZE
+) -> NDArray[np.float32]:
     """Where each pixel of the warped picture comes from.
 
     Args:
         points_from: (N, 2) pixels in the picture that is warped.
         points_to: (N, 2) pixels where they shall come to lie.
+        size: S, the side of both pictures in pixels.
 
     Returns:
-        float32 (128, 128, 2): for every pixel of the result its x, y in the picture.
+        float32 (S, S, 2): for every pixel of the result its x, y in the picture.
     """
-    source, target = points_from.astype(np.float64) / SIZE, points_to.astype(np.float64) / SIZE
+    source, target = points_from.astype(np.float64) / size, points_to.astype(np.float64) / size
     n = len(source)
     system = np.zeros((n + 3, n + 3))
     system[:n, :n] = _radial(target, target) + _STIFFNESS * np.eye(n)
@@ -125,10 +128,10 @@ def thin_plate_field(points_from: NDArray[np.floating], points_to: NDArray[np.fl
     system[n + 1 :, :n] = target.T
     weights = np.linalg.solve(system, np.vstack([source, np.zeros((3, 2))]))
     coarse = _radial(_GRID, target) @ weights[:n] + weights[n] + _GRID @ weights[n + 1 :]
-    side = SIZE // _GRID_STEP_PX + 1
-    field = (coarse.reshape(side, side, 2) * SIZE).astype(np.float32)
-    enlarge = np.array([[_GRID_STEP_PX, 0, 0], [0, _GRID_STEP_PX, 0]], np.float32)
-    return np.asarray(cv2.warpAffine(field, enlarge, (SIZE, SIZE), flags=cv2.INTER_LINEAR), np.float32)
+    field = (coarse.reshape(_GRID_STEPS + 1, _GRID_STEPS + 1, 2) * size).astype(np.float32)
+    step = size / _GRID_STEPS
+    enlarge = np.array([[step, 0, 0], [0, step, 0]], np.float32)
+    return np.asarray(cv2.warpAffine(field, enlarge, (size, size), flags=cv2.INTER_LINEAR), np.float32)
 
 
 def _blended_shape(answer: Points, donor: Points, share: float) -> Points:
@@ -149,21 +152,21 @@ def _blended_shape(answer: Points, donor: Points, share: float) -> Points:
     return np.concatenate(parts).astype(np.float32)
 
 
-def polygon_mask(points: NDArray[np.floating], grow: float = 1.0) -> NDArray[np.uint8]:
-    """A filled polygon, scaled about its centre: uint8 (128, 128), 255 inside."""
+def polygon_mask(points: NDArray[np.floating], grow: float = 1.0, size: int = SIZE) -> NDArray[np.uint8]:
+    """A filled polygon, scaled about its centre: uint8 (S, S), 255 inside."""
     centre = points.mean(0)
     grown = (points - centre) * grow + centre
-    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask = np.zeros((size, size), np.uint8)
     cv2.fillPoly(mask, [np.round(grown * 8).astype(np.int32)], 255, shift=3)
     return mask
 
 
-def _paste_area(landmarks: Points, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _paste_area(landmarks: Points, rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
     """The face oval, a little smaller or larger, half the time with more or less of the forehead."""
     oval = landmarks[topo.OVAL].copy()
     if rng.random() < 0.5:
-        oval[[0, 1, 2, 3, 4, -1, -2, -3, -4], 1] += rng.uniform(-6, 6)
-    return polygon_mask(oval, rng.uniform(0.86, 1.02))
+        oval[[0, 1, 2, 3, 4, -1, -2, -3, -4], 1] += rng.uniform(-6, 6) * size / SIZE
+    return polygon_mask(oval, rng.uniform(0.86, 1.02), size)
 
 
 def _match_colour(
@@ -176,11 +179,13 @@ def _match_colour(
         mean, spread = face[inside].mean(0), face[inside].std(0)
         matched = (face - mean) * np.clip(wanted_spread / (spread + 1e-3), 0.6, 1.6) + wanted
     else:
-        sigma = rng.uniform(7, 16)
-        weight = area.astype(np.float32) / 255
-        share = cv2.GaussianBlur(weight, (0, 0), sigma) + 1e-3
-        low = cv2.GaussianBlur((answer - face) * weight[..., None], (0, 0), sigma)
-        matched = face + low / share[..., None]
+        sigma = rng.uniform(7, 16) / 4  # at 32 px: so smooth a thing is all there
+        weight = area.astype(np.float32)[..., None] / 255
+        small = (SIZE // 4, SIZE // 4)
+        packed = cv2.resize(np.dstack([(answer - face) * weight, weight]), small, interpolation=cv2.INTER_AREA)
+        blurred = cv2.GaussianBlur(packed, (0, 0), sigma)
+        low = blurred[..., :3] / (blurred[..., 3:] + 1e-3)
+        matched = face + cv2.resize(low, area.shape, interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.3:
         matched = matched + rng.normal(0, 6, 3)
     return np.asarray(matched, np.float32)
@@ -190,12 +195,14 @@ def _keep_openings(
     area: NDArray[np.float32], landmarks: Points, rng: np.random.Generator, keep_mouth: float, keep_eyes: float
 ) -> NDArray[np.float32]:
     """Leave the answer's own mouth interior or eyes in the input, so that teeth and gaze are learnt as the target's."""
-    kept = np.zeros((SIZE, SIZE), np.uint8)
+    size = area.shape[0]
+    kept = np.zeros((size, size), np.uint8)
     if rng.random() < keep_mouth:
-        kept |= polygon_mask(landmarks[topo.LIPS_INNER])
+        kept |= polygon_mask(landmarks[topo.LIPS_INNER], size=size)
     if rng.random() < keep_eyes:
-        kept |= polygon_mask(landmarks[topo.EYE_LEFT]) | polygon_mask(landmarks[topo.EYE_RIGHT])
-    soft = cv2.GaussianBlur(kept, (0, 0), 0.8).astype(np.float32) / 255
+        for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
+            kept |= polygon_mask(landmarks[eye], size=size)
+    soft = cv2.GaussianBlur(kept, (0, 0), 0.8 * size / SIZE).astype(np.float32) / 255
     return np.asarray(area * (1 - soft), np.float32)
 
 
@@ -212,7 +219,7 @@ def pseudo_input(
     """The answer wearing the donor's face.
 
     Args:
-        answer: the real picture the generator shall give back.
+        answer: the real picture the generator shall give back; both pictures have the same side S.
         answer_landmarks: its (157, 2) landmarks.
         donor: a picture of somebody else in a like pose.
         donor_landmarks: its landmarks.
@@ -221,13 +228,16 @@ def pseudo_input(
         keep_eyes: how often the eyes stay the answer's.
     """
     shape = _blended_shape(answer_landmarks, donor_landmarks, rng.uniform(0, 0.6))
-    field = thin_plate_field(donor_landmarks[_CONTROLS], shape)
+    size = answer.shape[0]
+    field = thin_plate_field(donor_landmarks[_CONTROLS], shape, size)
     worn = cv2.remap(donor, field[..., 0], field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    area = _paste_area(answer_landmarks, rng)
-    if np.count_nonzero(area) < 200:
+    area = _paste_area(answer_landmarks, rng, size)
+    if np.count_nonzero(area) < size**2 // 80:
         return answer
     real = answer.astype(np.float32)
     matched = _match_colour(worn.astype(np.float32), real, area, rng)
-    feather = np.asarray(cv2.GaussianBlur(area, (0, 0), rng.uniform(1.5, 4)), np.float32) / np.float32(255)
+    feather = np.asarray(cv2.GaussianBlur(area, (0, 0), rng.uniform(1.5, 4) * size / SIZE), np.float32) / np.float32(
+        255
+    )
     share = _keep_openings(feather, answer_landmarks, rng, keep_mouth, keep_eyes)[..., None]
     return np.asarray(np.clip(real + (matched - real) * share, 0, 255), np.uint8)

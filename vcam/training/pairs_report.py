@@ -22,7 +22,7 @@ from vcam.inference import open_session
 from vcam.training.data import labels_of
 from vcam.training.export import export_generator, load_generator
 from vcam.training.identity_space import DIMENSIONS
-from vcam.training.judge import Bench, Images, Swap, Vectors, face_boxes, swap_with
+from vcam.training.judge import Bench, Images, Swap, Vectors, face_boxes, halved, swap_with
 from vcam.training.measure_small import time_against_product
 from vcam.training.sheets import bands
 
@@ -82,7 +82,7 @@ def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) 
             "speed": measure_speed(folder, job.models),
         }
     if job.sheet is not None:
-        sheet = bands(bench.faces.images[bench.pairs.source][SHOWN], bench.targets[SHOWN], swaps[SHOWN])
+        sheet = bands(bench.large_rows(bench.pairs.source[SHOWN]), bench.targets[SHOWN], swaps[SHOWN])
         job.sheet.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(job.sheet), sheet[:, :, ::-1])
     return report
@@ -140,7 +140,7 @@ def measure_groups(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]]
         return "not measured: the cache holds no labelled people (set utk)"
     worn = np.roll(rows, 1 + len(rows) // 2)
     images, landmarks = bench.faces.images, bench.faces.mesh[:, list(topo.MESH)]
-    swaps = swap(images[rows], embed(bench.faces.crops112[worn]))
+    swaps = halved(swap(bench.large_rows(rows), embed(bench.faces.crops112[worn])))
     judged = bench.judge.describe(swaps, face_boxes(landmarks[rows]))
     likeness = (judged * bench.judge.describe(images[worn], face_boxes(landmarks[worn]))).sum(1)
     pose = np.abs(bench.attributes.pose(swaps) - bench.attributes.pose(images[rows])).mean(1)

@@ -40,7 +40,8 @@ def warm_start(net: nn.Module, path: Path, run: Run, *, prefix: str = "net.") ->
     state = net.state_dict()
     named = {name.removeprefix(prefix): value for name, value in tensors.items()}
     named = {name: value for name, value in named.items() if name in state}
-    strangers = [n for n in graph.node if n.op_type == "Conv" and n.input[1].removeprefix(prefix) not in named]
+    convs = [n for n in graph.node if n.op_type == "Conv" and len(n.input) == 3]  # without a bias: a fixed enlargement
+    strangers = [n for n in convs if n.input[1].removeprefix(prefix) not in named]
     folded = [[tensors[name] for name in node.input[1:] if name in tensors] for node in strangers]
     pairs = [(conv, norm) for conv, norm in _folded_pairs(net, run) if f"{_name_of(net, conv)}.weight" not in named]
     try:
