@@ -61,7 +61,7 @@ def test_a_group_that_is_served_worse_is_seen() -> None:
 
     bench = SimpleNamespace(
         faces=faces,
-        judge=SimpleNamespace(describe=describe),
+        judge=SimpleNamespace(describe=describe, directions=lambda described: described),
         attributes=SimpleNamespace(pose=lambda pictures: pictures.mean((1, 2, 3))[:, None].repeat(3, 1)),
         large_rows=lambda rows: images[rows].repeat(2, 1).repeat(2, 2),
     )

@@ -65,7 +65,7 @@ SMALL_NET_BARS: Mapping[str, tuple[Bar, ...]] = MappingProxyType(
 GENERATOR_BARS = (
     Bar("judge_source", "judge: cosine to the source", AT_LEAST, 0.5),
     Bar("judge_target", "judge: cosine to the target", AT_MOST, 0.15),
-    Bar("judge_above_threshold", "judge: above its threshold at FAR 1e-3, share of pairs", AT_LEAST, 0.97),
+    Bar("judge_verified", "judge: passes for the source at FAR 1e-3, share of pairs", AT_LEAST, 0.97),
     Bar("judge_top1", "judge: the source first among 500 others and the target", AT_LEAST, 0.95),
     Bar("pose_deg", "head pose, mean error in degrees", AT_MOST, 3),
     Bar("expression_kept", "share of pictures that keep the expression", AT_LEAST, 0.9),

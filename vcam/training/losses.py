@@ -129,7 +129,7 @@ class Guides(nn.Module):
         return functional.normalize(raw, dim=1), features
 
     def expression(self, pictures: Tensor, grid: Tensor) -> Tensor:
-        """Pictures (B, 3, 128, 128), grid (B, 192, 192, 2) -> the expression's landmarks (B, P, 2), unit 10 px of 192."""
+        """Pictures (B, 3, 128, 128), grid (B, 192, 192, 2) -> expression's landmarks (B, P, 2); 1 = 10 px of 192."""
         enlarged = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
         flat, _ = self.mesher(_channels_last((enlarged + 1) / 2))
         return flat.view(-1, MESH_POINTS, 3)[:, _EXPRESSION, :2] / _MESH_UNIT_PX

@@ -25,6 +25,7 @@ from vcam.inference import Net, open_session
 from vcam.training import augment, collages, detector, landmarks, regions
 from vcam.training.data import SETS, load_faces
 from vcam.training.identity_space import DIMENSIONS, lift
+from vcam.training.mesher import MESH_SIZE, Mesher, to_side
 
 Figures = dict[str, float]
 _FRAME_HW = (192, 320)
@@ -147,19 +148,44 @@ def measure_landmarks(material: Material) -> Figures:
     figures: Figures = {}
     for name, group in rows.items():
         figures |= {f"{name}_{k}": v for k, v in _landmark_figures(net, landmarks.pack(group)).items()}
+    figures |= _one_look_figures(net, Mesher(material.data / "teachers"), landmarks.pack(rows["aligned"]))
     negatives = data.batch(rng, material.pictures, negative_share=1.0)
     seen = [net.run(crop=crop[None].contiguous().numpy())["visibility"][0, 0] for crop in negatives.crops]
     figures["negatives_called_visible"] = float((np.array(seen) > 0.5).mean())
     return figures | time_against_product(net)
 
 
+def _one_look_figures(net: Net, mesher: Mesher, batch: landmarks.LandmarkBatch) -> Figures:
+    """How far a single look of the teacher is from its mean, and the net from a single look."""
+    looks = []
+    for crop in batch.crops:
+        picture = ((crop.permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
+        enlarged = np.asarray(cv2.resize(picture, (MESH_SIZE, MESH_SIZE), interpolation=cv2.INTER_LINEAR), np.uint8)
+        looks.append(mesher.one_look(enlarged)[list(topology.MESH), :2])
+    mesh = to_side(np.dstack([np.stack(looks), np.zeros((len(looks), topology.COUNT))]), landmarks.SIZE)[..., :2]
+    points = np.concatenate([net.run(crop=crop[None].contiguous().numpy())["landmarks"] for crop in batch.crops])
+    unit = _between_eyes(batch.points.numpy())
+    truth = batch.points.numpy()
+    return {
+        "one_look_error_percent": float((100 * np.linalg.norm(points - mesh, axis=2) / unit).mean()),
+        "one_look_eye_opening_correlation": _correlation(_eye_opening(points), _eye_opening(mesh)),
+        "one_look_mouth_opening_correlation": _correlation(_mouth_opening(points), _mouth_opening(mesh)),
+        "teachers_one_look_error_percent": float((100 * np.linalg.norm(mesh - truth, axis=2) / unit).mean()),
+        "teachers_one_look_eye_opening_correlation": _correlation(_eye_opening(mesh), _eye_opening(truth)),
+    }
+
+
+def _between_eyes(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The inter-eye distance of each face, (N, 1) px."""
+    apart = points[:, topology.EYE_LEFT].mean(1) - points[:, topology.EYE_RIGHT].mean(1)
+    return np.asarray(np.linalg.norm(apart, axis=1)[:, None], np.float32)
+
+
 def _landmark_figures(net: Net, batch: landmarks.LandmarkBatch) -> Figures:
     found = [net.run(crop=crop[None].contiguous().numpy()) for crop in batch.crops]
     points = np.concatenate([f["landmarks"] for f in found])  # (N, 157, 2)
     truth = batch.points.numpy()
-    eyes = truth[:, topology.EYE_LEFT].mean(1) - truth[:, topology.EYE_RIGHT].mean(1)
-    unit = np.linalg.norm(eyes, axis=1)[:, None]  # (N, 1)
-    error = 100 * np.linalg.norm(points - truth, axis=2) / unit
+    error = 100 * np.linalg.norm(points - truth, axis=2) / _between_eyes(truth)
     pose = np.concatenate([f["pose"] for f in found])
     visible = np.concatenate([f["visibility"] for f in found])
     return {

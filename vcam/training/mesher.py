@@ -52,6 +52,10 @@ class Mesher:
         other[:, 0] = MESH_SIZE - 1 - other[:, 0]
         return np.asarray(plain, np.float32), np.asarray(other, np.float32)
 
+    def one_look(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What a single look gives: float32 (468, 3) px of the crop (192, 192, 3)."""
+        return self._look(crop, *LOOKS[0])
+
     def _look(self, crop: NDArray[np.uint8], right: float, down: float, scale: float, roll: float) -> Meshes:
         middle = (MESH_SIZE - 1) / 2
         matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), -roll, scale), np.float64)

@@ -141,8 +141,11 @@ def measure_groups(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]]
     worn = np.roll(rows, 1 + len(rows) // 2)
     images, landmarks = bench.faces.images, bench.faces.mesh[:, list(topo.MESH)]
     swaps = halved(swap(bench.large_rows(rows), embed(bench.faces.crops112[worn])))
-    judged = bench.judge.describe(swaps, face_boxes(landmarks[rows]))
-    likeness = (judged * bench.judge.describe(images[worn], face_boxes(landmarks[worn]))).sum(1)
+    made, wanted = (
+        bench.judge.directions(bench.judge.describe(pictures, face_boxes(landmarks[of])))
+        for pictures, of in ((swaps, rows), (images[worn], worn))
+    )
+    likeness = (made * wanted).sum(1)
     pose = np.abs(bench.attributes.pose(swaps) - bench.attributes.pose(images[rows])).mean(1)
     groups = {}
     labels = [labels_of(str(file)) for file in bench.faces.file]
