@@ -146,3 +146,13 @@ def test_the_packs_list_is_sorted_and_replaced_by_name(tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "pack.json").read_text())["nets"]
     assert [(row["name"], row["bytes"]) for row in rows] == [("detector", 2), ("regions", 3)]
     assert all(set(row) == {"name", "file", "sha256", "bytes", "licence"} for row in rows)
+
+
+def test_a_face_is_looked_at_six_times_three_of_them_mirrored() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (128, 128, 3), dtype=np.uint8)
+    looks = list(judge._looks(picture))
+    assert len(looks) == 6
+    assert np.array_equal(looks[0], picture)
+    for plain, mirrored in zip(looks[::2], looks[1::2], strict=True):
+        assert np.array_equal(plain[:, ::-1], mirrored)
+    assert not np.array_equal(looks[2], looks[4])

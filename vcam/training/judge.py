@@ -46,6 +46,8 @@ STRANGER_SETS = ("celeba_wild", "celeba_test")  # photos like the pairs' own, of
 PAIRS = Path(__file__).with_name("pairs_val.csv")
 _CENTRING_FACES = 300
 _OTHERS = 500  # people beside whom a swap's source must be found again
+_FEATURE_STAGES = (0, 2, 4)
+_TILE = slice(74, 186)  # of 256: a square from the eyes to the mouth, as large as the net's own input
 _OPEN_EYE = 0.2  # height by width from which an iris can be seen
 _FAR = 1e-3  # false accepts: so many strangers are as alike as the threshold
 _EMBEDDER_FROM_IMAGE = np.array([[1.16836, 0.000178, -18.930], [-0.000178, 1.16836, -17.860]])
@@ -260,6 +262,22 @@ class Bench:
         crops = np.stack([cv2.warpAffine(image, _EMBEDDER_FROM_IMAGE, (112, 112)) for image in images])
         raw = [self._embedder(torch.from_numpy(c).permute(0, 3, 1, 2).float())[0] for c in np.split(crops, 10)]
         return functional.normalize(torch.cat(raw), dim=1).numpy()
+
+    @torch.inference_mode()
+    def feature_distance(self, a: Images, b: Images) -> float:
+        """How unlike two sets of pictures at 256 are in the features of a net, eyes to mouth, pixel for pixel.
+
+        LPIPS (Zhang et al., 2018) on the teacher's first stages, without learnt weights: the squared difference of
+        features scaled to unit length at each place. 0 = the same, 2 = nothing in common.
+        """
+        stages = tuple(self._embedder.sums[i] for i in _FEATURE_STAGES)
+        parts = []
+        for pictures in zip(np.array_split(a, 20), np.array_split(b, 20), strict=True):
+            tiles = (torch.from_numpy(p[:, _TILE, _TILE]).permute(0, 3, 1, 2).float() for p in pictures)
+            made, wanted = (self._embedder(tile, stages)[1] for tile in tiles)
+            unit = [(functional.normalize(m), functional.normalize(w)) for m, w in zip(made, wanted, strict=True)]
+            parts.append(torch.stack([(m - w).square().sum(1).mean() for m, w in unit]).mean())
+        return float(torch.stack(parts).mean())
 
     def _identity(self, swaps: Images) -> dict[str, float]:
         judged, pairs = self.judge.describe(swaps, self.boxes), self.pairs

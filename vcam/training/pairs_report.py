@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vcam import topology as topo
 from vcam.inference import open_session
-from vcam.training.data import labels_of
+from vcam.training.data import labels_of, to_large
 from vcam.training.export import export_generator, load_generator
 from vcam.training.identity_space import DIMENSIONS
 from vcam.training.judge import Bench, Images, Swap, Vectors, face_boxes, halved, swap_with
@@ -72,11 +72,14 @@ def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) 
         shipped, swaps = bench.measure(swap, embed(crops[bench.pairs.source]))
         say("swapping the pairs, with the teacher's identities")
         taught, _ = bench.measure(swap)
+        say("wearing everybody's own face")
+        own = measure_own_face(bench, swap, embed)
         say("groups of people")
         report: Report = {
             "references": bench.references(),
             "as_shipped": shipped,
             "with_teacher_identities": taught,
+            "own_face": own,
             "groups": measure_groups(bench, swap, embed),
             "agreement": _agreement(job, bench, swap),
             "speed": measure_speed(folder, job.models),
@@ -127,6 +130,19 @@ def embed_with(folder: Path) -> Callable[[NDArray[np.uint8]], Vectors]:
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
     return embed
+
+
+def measure_own_face(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]], Vectors]) -> Report:
+    """The targets wearing themselves, beside the real pictures: what the generator loses, whoever is worn.
+
+    For comparison the same distance of the real pictures to themselves blurred, as 128 px would show them.
+    """
+    worn = swap(bench.targets, embed(bench.faces.crops112[bench.pairs.target]))
+    coarse = np.stack([to_large(image) for image in halved(bench.targets)])
+    return {
+        "feature_distance": bench.feature_distance(worn, bench.targets),
+        "feature_distance_of_128_px": bench.feature_distance(coarse, bench.targets),
+    }
 
 
 def measure_groups(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]], Vectors]) -> Report | str:
