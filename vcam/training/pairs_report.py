@@ -30,6 +30,7 @@ Report = dict[str, Any]  # sections of figures; a section that could not be meas
 
 SHOWN = np.r_[0:12, 80:104]  # pairs on the contact sheet
 LEAST_PEOPLE = 8  # a smaller group says nothing
+WEARINGS = 3  # of each labelled person
 
 
 @dataclass(frozen=True)
@@ -148,13 +149,14 @@ def measure_own_face(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8
 def measure_groups(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]], Vectors]) -> Report | str:
     """Identity and pose of each group as a share of everybody's mean, on unseen people of UTKFace.
 
-    Every person is worn once and wears somebody once. Identity counts for the group of who is worn, pose for the
-    group of who wears.
+    Every person is worn three times and wears three others. Identity counts for the group of who is worn, pose for
+    the group of who wears.
     """
-    rows = np.flatnonzero((bench.faces.set == "utk") & (bench.faces.split == "val"))
-    if len(rows) < LEAST_PEOPLE:
+    people = np.flatnonzero((bench.faces.set == "utk") & (bench.faces.split == "val"))
+    if len(people) < LEAST_PEOPLE:
         return "not measured: the cache holds no labelled people (set utk)"
-    worn = np.roll(rows, 1 + len(rows) // 2)
+    rows = np.tile(people, WEARINGS)
+    worn = np.concatenate([np.roll(people, 1 + k * len(people) // (WEARINGS + 1)) for k in range(1, WEARINGS + 1)])
     images, landmarks = bench.faces.images, bench.faces.mesh[:, list(topo.MESH)]
     swaps = halved(swap(bench.large_rows(rows), embed(bench.faces.crops112[worn])))
     made, wanted = (
@@ -165,12 +167,12 @@ def measure_groups(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]]
     pose = np.abs(bench.attributes.pose(swaps) - bench.attributes.pose(images[rows])).mean(1)
     groups = {}
     labels = [labels_of(str(file)) for file in bench.faces.file]
-    for name in dict.fromkeys(label for row in rows for label in labels[row]):
+    for name in dict.fromkeys(label for row in people for label in labels[row]):
         as_worn = np.array([name in labels[row] for row in worn])
         as_wearer = np.array([name in labels[row] for row in rows])
-        if as_worn.sum() >= LEAST_PEOPLE:
+        if as_worn.sum() >= WEARINGS * LEAST_PEOPLE:
             groups[name] = {
-                "people": int(as_worn.sum()),
+                "people": int(as_worn.sum()) // WEARINGS,
                 "identity": float(likeness[as_worn].mean() / likeness.mean()),
                 "pose": float(pose[as_wearer].mean() / pose.mean()),
             }
