@@ -29,6 +29,8 @@ from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402
     composite,
     contest_losses,
+    finest,
+    ghost_loss,
     identity_loss,
     lattice_loss,
     light_loss,
@@ -38,7 +40,7 @@ from vcam.training.losses import (  # noqa: E402
     texture_loss,
 )
 from vcam.training.mesher import MESH_POINTS  # noqa: E402
-from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic, Sharpener, enlarge  # noqa: E402
+from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic, Sharpener, enlarge, halve  # noqa: E402
 from vcam.training.pairs import head_pose, pseudo_input, thin_plate_field  # noqa: E402
 from vcam.training.teachers import Teacher  # noqa: E402
 
@@ -189,6 +191,16 @@ def test_losses_vanish_for_the_right_answer_and_grow_with_the_error() -> None:
     same = torch.from_numpy(unit(3, 128))
     assert float(identity_loss(same, same)) == pytest.approx(0, abs=1e-6)
     assert float(identity_loss(same, -same)) == pytest.approx(2, abs=1e-6)
+
+
+def test_a_ghost_is_the_targets_finest_detail_and_nothing_else() -> None:
+    target, other = torch.rand(2, 1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    everywhere = torch.ones(1, 1, 32, 32)
+    for share in (0.0, 0.5, 1.0):
+        swap = enlarge(halve(other)) + share * finest(target)
+        assert float(ghost_loss(swap, target, everywhere)) == pytest.approx(share, abs=0.02)
+    assert float(ghost_loss(other, target, everywhere)) < 0.1
+    assert float(ghost_loss(target, target, everywhere * 0)) == 0
 
 
 def test_the_composite_is_the_target_outside_the_area() -> None:

@@ -281,12 +281,14 @@ def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
 
 
 def _masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Face area with a soft edge, mouth and eyes, what lies between lips and lids; uint8 (128, 128) each."""
+    """Face area with a soft edge; mouth, eyes and brows; what lies between lips and lids: uint8 (128, 128) each."""
     brows = np.concatenate([points[topo.BROWS], topo.above_brows(points, FOREHEAD_HEIGHT)])
     area = cv2.blur(polygon_mask(points[topo.OVAL], 1.06) | polygon_mask(_hull(brows)), (9, 9))
     detail = polygon_mask(points[topo.LIPS_OUTER], 1.15)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
         detail |= polygon_mask(points[eye], 1.5)
+    for brow in (topo.BROW_LEFT, topo.BROW_RIGHT):
+        detail |= np.asarray(cv2.dilate(polygon_mask(_hull(points[brow])), np.ones((7, 5), np.uint8)), np.uint8)
     inside = polygon_mask(points[topo.LIPS_INNER], 0.9)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
         inside |= polygon_mask(points[eye], 1.0)

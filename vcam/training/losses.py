@@ -42,7 +42,7 @@ class Batch:
         own_identities: (B, 512) unit vectors of the person in ``answers``.
         own_teacher_identities: (B, 128) the same as unit vectors of the teacher.
         area: (B, 1, 128, 128) soft face area, 1 = swapped.
-        detail: (B, 1, 128, 128) 1 in mouth and eyes.
+        detail: (B, 1, 128, 128) 1 on mouth, eyes and brows.
         inside: (B, 1, 128, 128) 1 between the lips and between the lids.
         embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
         mesh_grid: (B, 192, 192, 2) the same for the mesh net.
@@ -79,9 +79,10 @@ class Weights:
         openings: the gaps between lips and between lids against the target's (swaps).
         cycle: the swap undone against the target (swaps).
         mask: the predicted mask against the face area.
-        texture: how much fine detail each place has, against the answer's or the target's.
+        texture: how much fine detail each place has, against the answer's or (on skin) the target's.
         lattice: a pattern of the period of the generator's patches.
         fine, fine_texture: pixels and strength of detail at 256 px, where the others see 128.
+        ghost: how much of the target's own finest detail comes through on eyes, brows and lips (swaps).
         real: what the critic says of the swaps.
         critic: the critic's own loss.
     """
@@ -102,6 +103,7 @@ class Weights:
     lattice: float = 8.0
     fine: float = 2.0
     fine_texture: float = 6.0
+    ghost: float = 0.5
     real: float = 0.1
     critic: float = 1.0
 
@@ -179,6 +181,18 @@ def fine_loss(colour: Tensor, answers: Tensor, area: Tensor) -> Tensor:
     error = colour - answers
     slopes = (error.diff(dim=3).abs() * weight[..., 1:]).mean() + (error.diff(dim=2).abs() * weight[:, :, 1:]).mean()
     return (error.abs() * weight).mean() + slopes
+
+
+def finest(pictures: Tensor) -> Tensor:
+    """What is lost between 2S and S: (B, 3, 2S, 2S)."""
+    return pictures - enlarge(halve(pictures))
+
+
+def ghost_loss(colour: Tensor, targets: Tensor, where: Tensor) -> Tensor:
+    """The share of the targets' finest detail that the swaps show: 0 none of it, 1 all; ``where`` (B, 1, 2S, 2S)."""
+    given, own = finest(targets) * where, finest(colour)
+    share = (given * own).sum((1, 2, 3)) / given.square().sum((1, 2, 3)).clamp_min(1e-3)
+    return share.clamp_min(0).mean()
 
 
 def _laplacian(pictures: Tensor) -> Tensor:
@@ -322,7 +336,9 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         expression = guides.expression(coarse_targets, batch.mesh_grid[n:])
     made_expression = guides.expression(swaps, batch.mesh_grid[n:])
     half = max(len(swaps) // 2, 1)
+    skin, features = area * (1 - detail), enlarge(detail * (1 - batch.inside[n:]))
     worn = composite(colour[:half], targets[:half], enlarge(area[:half])).detach()
+    worn = worn - finest(worn) * features[:half]  # or letting through what came through would be the answer
     undone = net(worn, batch.own_identities[n : n + half])[0].float()
     return {
         "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
@@ -332,8 +348,9 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=0.2),
         "openings": weights.openings * openings_loss(made_expression, expression),
         "inside": weights.inside * masked_l1(coarse, coarse_targets, batch.inside[n:]),
-        "texture": weights.texture * texture_loss(coarse, coarse_targets, area),
-        "fine_texture": weights.fine_texture * texture_loss(colour, targets, enlarge(area)),
+        "texture": weights.texture * texture_loss(coarse, coarse_targets, skin),
+        "fine_texture": weights.fine_texture * texture_loss(colour, targets, enlarge(skin)),
+        "ghost": weights.ghost * ghost_loss(colour, targets, features),
         "lattice": weights.lattice * (lattice_loss(coarse, area) + lattice_loss(colour, enlarge(area))),
         "cycle": weights.cycle * reconstruction_loss(halve(undone), coarse_targets[:half], area[:half], detail[:half]),
         "fine_cycle": weights.fine * fine_loss(undone, targets[:half], area[:half]),
