@@ -198,7 +198,7 @@ def test_a_ghost_is_the_targets_finest_detail_and_nothing_else() -> None:
     everywhere = torch.ones(1, 1, 32, 32)
     for share in (0.0, 0.5, 1.0):
         swap = enlarge(halve(other)) + share * finest(target)
-        assert float(ghost_loss(swap, target, everywhere)) == pytest.approx(share, abs=0.02)
+        assert float(ghost_loss(swap, target, everywhere)) == pytest.approx(share, abs=0.05)
     assert float(ghost_loss(other, target, everywhere)) < 0.1
     assert float(ghost_loss(target, target, everywhere * 0)) == 0
 
