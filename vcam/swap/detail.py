@@ -1,9 +1,9 @@
 """Sharpness and grain: a generated crop has neither the camera's sharpness nor its noise.
 
-The generator works at 128 px where the face may have 300. The crop is sharpened and enlarged with a
-cubic, and on the skin the target's own finest detail (its grain, above all) is added: it has the right strength,
-colour and movement by nature. Eyes, brows, lips and nostrils are left out, where that detail would be a ghost of
-the old features, and it is limited to a few grey levels, so that no edge or mole comes through.
+The generator's crop has 256 px, another engine's perhaps 128, where the face alone may have 300. It is sharpened,
+enlarged with a cubic if need be, and on the skin the target's own finest detail (its grain, above all) is added: it has
+the right strength, colour and movement by nature. Eyes, brows, lips and nostrils are left out, where that detail would
+be a ghost of the old features, and it is limited to a few grey levels, so that no edge or mole comes through.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from vcam.swap.buffers import Buffers
 from vcam.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS_OUTER
 from vcam.types import Image, Plane, Points
 
-SHARPEN = 1.0  # of the difference to a blur of 1 px, before the enlargement: all that 128 px can look like at 300
+# Of the difference to a blur of 1 px, before the enlargement: a smaller crop gets all that it can look like at 300 px.
+SHARPEN_SMALL = 1.0
+SHARPEN = 0.25
 GRAIN = 1.0  # of the target's own fine detail, its difference to a blur of so many px
 GRAIN_PX = 5
 GRAIN_LIMIT = 9  # grey levels: sensor noise stays below, edges and moles do not
@@ -32,16 +34,17 @@ _FADE = np.clip(2 - np.abs(_STEPS) / GRAIN_LIMIT, 0, 1)
 _GRAIN_CURVE = np.round(_MIDDLE + GRAIN * _STEPS * _FADE).astype(np.uint8)
 
 
-def enlarge(image: Image, size: int) -> Image:
-    """A crop enlarged to ``size`` px and sharpened: uint8 (size, size, 3) BGR, new.
+def sharpen(image: Image, size: int) -> Image:
+    """A crop sharpened, and enlarged to ``size`` px if it is smaller: uint8 (size, size, 3) BGR, new.
 
     Args:
-        image: uint8 (S, S, 3) BGR; returned as it is when S is already ``size``.
+        image: uint8 (S, S, 3) BGR, S at most ``size``.
         size: side of the result in px.
     """
+    amount = SHARPEN if image.shape[0] == size else SHARPEN_SMALL
+    sharp = cv2.addWeighted(image, 1 + amount, cv2.GaussianBlur(image, (5, 5), 1.0), -amount, 0.0)
     if image.shape[0] == size:
-        return image
-    sharp = cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (5, 5), 1.0), -SHARPEN, 0.0)
+        return cast(Image, sharp)
     return cast(Image, cv2.resize(sharp, (size, size), interpolation=cv2.INTER_CUBIC))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import shrink_crop
-from vcam.swap.detail import add_grain, enlarge
+from vcam.swap.detail import add_grain, sharpen
 from vcam.swap.mask import MASK_SIDE_PX, believed, combine_masks, face_hull_mask, open_mouth_mask, rows_of_brows
 from vcam.swap.steady import ColourMatch, Steadier
 from vcam.types import Image, Mask, Points
@@ -46,7 +46,7 @@ class Finisher:
         target = shrink_crop(crop, self._engine_size)
         matched = self._colour(swap, target, mask, at)
         steadied = self._steady(matched, target, at)
-        finished = enlarge(steadied, crop.shape[0])
+        finished = sharpen(steadied, crop.shape[0])
         add_grain(finished, crop, landmarks_in_crop, self._buffers)
         return finished, _resized(_where(mask, landmarks_in_crop, crop.shape[0], occlusion), crop.shape[0])
 
