@@ -46,6 +46,7 @@ from vcam.training.warm_start import warm_start
 
 LABELLED_SHARE = 0.4  # of the swaps wear somebody of known age, sex and origin
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
+BROW_MARGIN = 0.08  # so far above the brows the identity is still looked for
 SOFT_SETS = ("celeba_test",)  # may be targets all the same
 
 
@@ -243,7 +244,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
     rows = [e.row for e in examples]
     mirrored = [e.mirrored for e in examples]
     masks = [[_mirror(m, e.mirrored) for m in _masks(pool.landmarks[e.row, :, :2])] for e in examples]
-    area, detail, inside = (
+    area, core, detail, inside = (
         torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True)
     )
     crops = [
@@ -262,6 +263,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         own_identities=torch.from_numpy(pool.identities[rows]),
         own_teacher_identities=torch.from_numpy(pool.teacher_identities[rows]),
         area=area,
+        core=core,
         detail=detail,
         inside=inside,
         embedder_grid=sampling_grid(torch.from_numpy(np.stack(crops)).float(), EMBEDDER_SIZE),
@@ -280,10 +282,19 @@ def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
     return stacked.div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
 
 
-def _masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Face area with a soft edge; mouth, eyes and brows; what lies between lips and lids: uint8 (128, 128) each."""
+def _masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
+    """uint8 (128, 128) each.
+
+    Returns:
+        Face area with a soft edge; the same without the forehead; mouth, eyes and brows; what lies between lips and
+        between lids.
+    """
     brows = np.concatenate([points[topo.BROWS], topo.above_brows(points, FOREHEAD_HEIGHT)])
     area = cv2.blur(polygon_mask(points[topo.OVAL], 1.06) | polygon_mask(_hull(brows)), (9, 9))
+    oval = points[topo.OVAL]
+    below = oval[oval[:, 1] > points[topo.BROWS][:, 1].mean()]
+    core = polygon_mask(_hull(np.concatenate([below, points[topo.BROWS], topo.above_brows(points, BROW_MARGIN)])))
+    core = np.minimum(cv2.blur(core, (9, 9)), area)
     detail = polygon_mask(points[topo.LIPS_OUTER], 1.15)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
         detail |= polygon_mask(points[eye], 1.5)
@@ -292,7 +303,7 @@ def _masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.u
     inside = polygon_mask(points[topo.LIPS_INNER], 0.9)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
         inside |= polygon_mask(points[eye], 1.0)
-    return np.asarray(area, np.uint8), detail, inside
+    return np.asarray(area, np.uint8), np.asarray(core, np.uint8), detail, inside
 
 
 def _hull(points: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -42,6 +42,7 @@ class Batch:
         own_identities: (B, 512) unit vectors of the person in ``answers``.
         own_teacher_identities: (B, 128) the same as unit vectors of the teacher.
         area: (B, 1, 128, 128) soft face area, 1 = swapped.
+        core: (B, 1, 128, 128) the face area without the forehead: where the identity is looked for.
         detail: (B, 1, 128, 128) 1 on mouth, eyes and brows.
         inside: (B, 1, 128, 128) 1 between the lips and between the lids.
         embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
@@ -56,6 +57,7 @@ class Batch:
     own_identities: Tensor
     own_teacher_identities: Tensor
     area: Tensor
+    core: Tensor
     detail: Tensor
     inside: Tensor
     embedder_grid: Tensor
@@ -114,7 +116,7 @@ class Guides(nn.Module):
     """The two frozen teachers that losses are differentiated through.
 
     The batch's grids show them every picture a little differently (moved, turned, mirrored): what looks the same
-    to them each time can be painted for them alone, and scribbles on the forehead were such a painting.
+    to them each time can be painted for them alone.
     """
 
     def __init__(self, teachers_dir: Path, *, rounded: bool = False):
@@ -342,7 +344,8 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     area, detail, grid = batch.area[n:], batch.detail[n:], batch.embedder_grid[n:]
     coarse, coarse_targets = halve(colour), halve(targets)
     swaps = composite(coarse, coarse_targets, area)
-    made, _ = guides.embed(swaps, grid)
+    # With the forehead in view, a painted fringe is the cheapest likeness: a row of marks under the hair.
+    made, _ = guides.embed(composite(coarse, coarse_targets, batch.core[n:]), grid)
     with torch.no_grad():
         expression = guides.expression(coarse_targets, batch.mesh_grid[n:])
     made_expression = guides.expression(swaps, batch.mesh_grid[n:])
