@@ -167,7 +167,8 @@ def generator_rows(lacking: str) -> Iterator[Row]:
 def measure_generator() -> Mapping[str, Any] | str:
     """The generator's report, or why there is none."""
     from vcam.cli.train import fill_cache
-    from vcam.training.judge import PAIR_SETS, find_dlib_nets
+    from vcam.training.identity_judge import find_dlib_nets
+    from vcam.training.judge import PAIR_SETS
     from vcam.training.pairs_report import PairsJob, measure_pairs
 
     try:

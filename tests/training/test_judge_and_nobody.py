@@ -18,7 +18,7 @@ pytest.importorskip("onnx")
 
 from vcam import topology as topo  # noqa: E402
 from vcam.errors import BadInput  # noqa: E402
-from vcam.training import judge, nobody  # noqa: E402
+from vcam.training import identity_judge, judge, nobody  # noqa: E402
 from vcam.training.networks import TINY, AeiNet  # noqa: E402
 from vcam.training.pack import register  # noqa: E402
 
@@ -58,16 +58,16 @@ def test_a_lattice_of_four_pixels_is_seen() -> None:
 def test_a_source_is_found_again_only_before_everybody_else() -> None:
     people = unit(40, 16)
     asked = people[:4] + 0.1 * unit(4, 16, seed=1)
-    assert judge.retrieved(asked, people[:4], people[4:]).all()
-    assert not judge.retrieved(asked, people[4:8], people[:4]).any()
+    assert identity_judge.retrieved(asked, people[:4], people[4:]).all()
+    assert not identity_judge.retrieved(asked, people[4:8], people[:4]).any()
 
 
 def test_one_pair_of_strangers_in_a_thousand_passes_for_one_person() -> None:
     people = unit(400, 64)
-    threshold = judge.far_distance(people, 1e-3)
-    apart = judge.all_distances(people, people)[np.triu_indices(400, 1)]
+    threshold = identity_judge.far_distance(people, 1e-3)
+    apart = identity_judge.all_distances(people, people)[np.triu_indices(400, 1)]
     assert (apart <= threshold).mean() == pytest.approx(1e-3, rel=0.05)
-    assert judge.share_within(people, people, threshold) == 1
+    assert identity_judge.share_within(people, people, threshold) == 1
 
 
 def test_the_others_play_no_part_in_the_pairs() -> None:
@@ -103,7 +103,7 @@ def test_the_gaze_is_where_the_eye_is_dark() -> None:
 def test_without_dlib_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dlib", None)
     with pytest.raises(BadInput, match="pip install dlib-bin"):
-        judge.DlibJudge(tmp_path, np.empty(0, np.uint8), np.empty(0, int))
+        identity_judge.DlibJudge(tmp_path, np.empty(0, np.uint8), np.empty(0, int))
 
 
 def test_swapping_keeps_the_size_and_the_range() -> None:

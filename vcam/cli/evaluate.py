@@ -110,7 +110,8 @@ def evaluate_pairs(arguments: argparse.Namespace) -> int:
 
     require_torch()
     from vcam.training.bars import AGREEMENT_BARS, GENERATOR_BARS, SPEED_BARS
-    from vcam.training.judge import PAIR_SETS, find_dlib_nets
+    from vcam.training.identity_judge import find_dlib_nets
+    from vcam.training.judge import PAIR_SETS
     from vcam.training.pairs_report import PairsJob, measure_pairs
 
     models = arguments.models or find_models_folder()

@@ -18,9 +18,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -34,6 +32,17 @@ from vcam.inference import Net, open_session
 from vcam.training.augment import centred_similarity
 from vcam.training.data import SETS, SIZE, Faces, LargePictures, Picture, load_faces, unit_embeddings
 from vcam.training.export import load_generator
+from vcam.training.identity_judge import (
+    DlibJudge,
+    Images,
+    Vectors,
+    distances,
+    face_boxes,
+    far_distance,
+    mean_cosine,
+    retrieved,
+    share_within,
+)
 from vcam.training.identity_space import lift
 from vcam.training.mesher import MESH_SIZE, Mesher, join_looks, to_side
 from vcam.training.networks import AeiNet, enlarge
@@ -52,8 +61,6 @@ _OPEN_EYE = 0.2  # height by width from which an iris can be seen
 _FAR = 1e-3  # false accepts: so many strangers are as alike as the threshold
 _EMBEDDER_FROM_IMAGE = np.array([[1.16836, 0.000178, -18.930], [-0.000178, 1.16836, -17.860]])
 
-Images = NDArray[np.uint8]  # (N, 128, 128, 3) RGB, or (N, 256, 256, 3) where that is said
-Vectors = NDArray[np.float32]
 Swap = Callable[[Images, Vectors], Images]  # targets at 256, identities (N, 512) -> swapped, composited pictures
 
 
@@ -80,67 +87,6 @@ def load_pairs(faces: Faces, path: Path = PAIRS) -> Pairs:
     except KeyError as error:
         raise BadInput(f"the picture {error} of {path.name} is not in the cache: cache all sets first") from error
     return Pairs(**columns)
-
-
-def find_dlib_nets() -> Path:
-    """The folder of the judge's nets, as the package face_recognition_models brings them.
-
-    Raises:
-        BadInput: it is not installed.
-    """
-    spec = find_spec("face_recognition_models")
-    if spec is None or not spec.submodule_search_locations:
-        raise BadInput(
-            "the judge's nets are not installed: pip install dlib-bin face_recognition_models, or name their folder "
-            "with --dlib"
-        )
-    return Path(spec.submodule_search_locations[0]) / "models"
-
-
-class DlibJudge:
-    """dlib's face descriptor."""
-
-    def __init__(self, folder: Path, centring: Images, boxes: NDArray[np.int_]):
-        """Load the nets and centre them on some training faces.
-
-        Raises:
-            BadInput: dlib or its nets are not there.
-        """
-        try:
-            import dlib
-        except ImportError as error:
-            raise BadInput("the judge needs dlib, which is not installed: pip install dlib-bin") from error
-        try:
-            self._points = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
-            self._net = dlib.face_recognition_model_v1(str(folder / "dlib_face_recognition_resnet_model_v1.dat"))
-        except RuntimeError as error:
-            raise BadInput(f"the judge's nets in {folder} cannot be loaded: {error}") from error
-        self._dlib: Any = dlib
-        self._mean = self.describe(centring, boxes).mean(0)
-
-    def describe(self, images: Images, boxes: NDArray[np.int_]) -> Vectors:
-        """Descriptors (N, 128) of faces (N, 128, 128, 3) RGB in boxes (N, 4) xyxy; alike is what is near."""
-        descriptors = []
-        for image, (left, top, right, bottom) in zip(images, boxes, strict=True):
-            image = np.ascontiguousarray(image)
-            shape = self._points(image, self._dlib.rectangle(int(left), int(top), int(right), int(bottom)))
-            chip = self._dlib.get_face_chip(image, shape, size=150)
-            descriptors.append(np.array(self._net.compute_face_descriptor(chip)))
-        return np.asarray(descriptors, np.float32)
-
-    def directions(self, descriptors: Vectors) -> Vectors:
-        """Descriptors (N, 128) as seen from the mean training face: unit vectors."""
-        centred = descriptors - self._mean
-        return np.asarray(centred / np.linalg.norm(centred, axis=1, keepdims=True), np.float32)
-
-
-def face_boxes(landmarks: NDArray[np.float32]) -> NDArray[np.int_]:
-    """Square-like boxes (N, 4) xyxy from brows to chin, as dlib's detector gives them; landmarks (N, 157, 2+)."""
-    xy = landmarks[:, :, :2]
-    low, high = xy[:, topo.OVAL].min(1), xy[:, topo.OVAL].max(1)
-    brow = xy[:, np.r_[topo.BROW_LEFT, topo.BROW_RIGHT], 1].min(1)
-    top = brow - 0.1 * (high[:, 1] - brow)
-    return np.stack([low[:, 0], top, high[:, 0], high[:, 1]], 1).round().astype(int)
 
 
 class AttributeJudges:
@@ -335,26 +281,6 @@ def halved(images: Images) -> Images:
     return np.stack([np.asarray(cv2.resize(i, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8) for i in images])
 
 
-def mean_cosine(a: Vectors, b: Vectors) -> float:
-    """Mean cosine of rows of unit length."""
-    return float((a * b).sum(1).mean())
-
-
-def distances(a: Vectors, b: Vectors) -> Vectors:
-    """Row by row: (N,)."""
-    return np.asarray(np.linalg.norm(a - b, axis=1), np.float32)
-
-
-def all_distances(a: Vectors, b: Vectors) -> Vectors:
-    """Every row of one to every row of the other: (N, M)."""
-    return np.asarray(np.linalg.norm(a[:, None] - b[None], axis=2), np.float32)
-
-
-def share_within(a: Vectors, b: Vectors, distance: float) -> float:
-    """How many rows lie so near to their own."""
-    return float((distances(a, b) <= distance).mean())
-
-
 def strangers_of(faces: Faces, pairs: Pairs, count: int) -> NDArray[np.intp]:
     """One picture each of so many known people who play no part in the pairs: rows, the same ones every time."""
     known = np.flatnonzero(np.isin(faces.set, STRANGER_SETS))
@@ -362,16 +288,6 @@ def strangers_of(faces: Faces, pairs: Pairs, count: int) -> NDArray[np.intp]:
     known = known[~parts]
     _, first = np.unique(faces.identity[known], return_index=True)
     return np.sort(np.random.default_rng(5).choice(known[first], min(count, len(first)), replace=False))
-
-
-def far_distance(strangers: Vectors, far: float) -> float:
-    """The distance within which this share of pairs of strangers (N, D) lies."""
-    return float(np.quantile(all_distances(strangers, strangers)[np.triu_indices(len(strangers), 1)], far))
-
-
-def retrieved(asked: Vectors, own: Vectors, others: Vectors) -> NDArray[np.bool_]:
-    """Whether each asked vector (N, D) is nearer to its own (N, D) than to every other one (M, D)."""
-    return np.asarray(distances(asked, own) < all_distances(asked, others).min(1), np.bool_)
 
 
 def gaze_error(swaps: Images, targets: Images, landmarks: NDArray[np.float32]) -> float:

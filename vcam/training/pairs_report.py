@@ -21,8 +21,9 @@ from vcam import topology as topo
 from vcam.inference import open_session
 from vcam.training.data import labels_of, to_large
 from vcam.training.export import export_generator, load_generator
+from vcam.training.identity_judge import Images, Vectors, face_boxes
 from vcam.training.identity_space import DIMENSIONS
-from vcam.training.judge import Bench, Images, Swap, Vectors, face_boxes, halved, swap_with
+from vcam.training.judge import Bench, Swap, halved, swap_with
 from vcam.training.measure_small import time_against_product
 from vcam.training.sheets import bands
 
