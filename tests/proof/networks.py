@@ -88,7 +88,10 @@ def pack_rows() -> Iterator[Row]:
 
 
 def cost_of(path: Path) -> tuple[float, set[int]]:
-    """Thousand million multiply-adds of a graph's convolutions, and their channel counts (of the outputs)."""
+    """Thousand million multiply-adds of a graph's convolutions, and the channel counts of the learnt ones' outputs.
+
+    The fixed ones work on each channel alone: they enlarge.
+    """
     import onnx
 
     graph = onnx.shape_inference.infer_shapes(onnx.load(str(path))).graph
@@ -99,7 +102,8 @@ def cost_of(path: Path) -> tuple[float, set[int]]:
     shapes |= {tensor.name: list(tensor.dims) for tensor in graph.initializer}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     macs = sum(np.prod(shapes[n.output[0]]) * np.prod(shapes[n.input[1]][1:]) for n in convolutions)
-    return float(macs) / 1e9, {shapes[n.input[1]][0] for n in convolutions}
+    learnt = [n for n in convolutions if not any(a.name == "group" and a.i > 1 for a in n.attribute)]
+    return float(macs) / 1e9, {shapes[n.input[1]][0] for n in learnt}
 
 
 def clip_rows() -> Iterator[Row]:
