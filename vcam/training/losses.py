@@ -95,7 +95,7 @@ class Weights:
     identity_swap: float = 5.0
     likeness: float = 2.0
     features: float = 1.0
-    light: float = 3.0
+    light: float = 6.0
     background: float = 4.0
     landmarks: float = 3.0
     inside: float = 1.5
