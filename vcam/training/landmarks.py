@@ -219,6 +219,7 @@ def _weights() -> Tensor:
 
 
 _WEIGHTS = _weights()
+_OPENING_WEIGHTS = torch.tensor([2.0, 2.0, 1.0])  # both eyes, whose openings are the smallest; the mouth
 
 
 def losses(net: nn.Module, batch: LandmarkBatch) -> dict[str, Tensor]:
@@ -231,7 +232,7 @@ def losses(net: nn.Module, batch: LandmarkBatch) -> dict[str, Tensor]:
     true_gap = batch.points[:, _OPENINGS[:, 0]] - batch.points[:, _OPENINGS[:, 1]]
     return {
         "points": (distance.mean(1, keepdim=True) * seen).sum() / count,
-        "openings": ((gap - true_gap).abs().mean((1, 2))[:, None] * seen).sum() / count * 3,
+        "openings": (((gap - true_gap).abs().mean(2) @ _OPENING_WEIGHTS.to(gap.device))[:, None] * seen).sum() / count,
         "pose": ((pose - batch.pose).abs().mean(1, keepdim=True) * seen).sum() / count * 0.1,
         "visibility": functional.binary_cross_entropy_with_logits(logit, batch.visible) * 2,
     }
