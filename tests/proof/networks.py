@@ -31,6 +31,11 @@ DATA = Path(os.environ.get("FACEWARP_DATA", ROOT.parent / "shared/data"))
 CACHE = Path(os.environ.get("FACEWARP_CACHE", ROOT / "cache"))
 CHECKPOINT = Path(os.environ.get("FACEWARP_CHECKPOINT", ROOT / "runs/generator/checkpoint.pt"))
 TOLD = "told, not judged"
+ALSO_TOLD = (
+    "judge_source", "judge_source2", "judge_target", "judge_verified", "judge_verified_other_photo", "judge_top1",
+    "judge_top1_other_photo", "judge_same_person", "judge_same_person_verified", "teacher_source", "teacher_target",
+    "outside_levels", "sharpness", "sharpness_at_128", "lattice", "feature_distance", "feature_distance_of_128_px",
+)  # fmt: skip
 
 
 def rows() -> Iterator[Row]:
@@ -147,8 +152,8 @@ def generator_rows(lacking: str) -> Iterator[Row]:
     if isinstance(report, str):
         report = dict.fromkeys(("as_shipped", "agreement", "speed", "groups"), report)
     yield from judged("generator as it ships", report["as_shipped"], bars.GENERATOR_BARS)
-    for name in ("as_shipped", "with_teacher_identities", "references"):
-        for key in ("judge_source", "judge_target", "judge_same_person", "sharpness", "lattice"):
+    for name in ("as_shipped", "with_teacher_identities", "own_face", "references"):
+        for key in ALSO_TOLD:
             if isinstance(report.get(name), Mapping) and key in report[name]:
                 yield Row(f"generator, {name.replace('_', ' ')}: {key}", f"{report[name][key]:.3f}", TOLD, True)
     groups = report["groups"]

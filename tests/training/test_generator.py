@@ -27,6 +27,7 @@ from vcam.training.generator import LABELLED_SHARE, GeneratorSettings, chances_o
 from vcam.training.identity_space import lift, lift_matrix  # noqa: E402
 from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402
+    chroma_loss,
     composite,
     contest_losses,
     finest,
@@ -191,6 +192,15 @@ def test_losses_vanish_for_the_right_answer_and_grow_with_the_error() -> None:
     same = torch.from_numpy(unit(3, 128))
     assert float(identity_loss(same, same)) == pytest.approx(0, abs=1e-6)
     assert float(identity_loss(same, -same)) == pytest.approx(2, abs=1e-6)
+
+
+def test_a_blush_counts_and_a_shadow_does_not() -> None:
+    target, everywhere = torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+    blush = target.clone()
+    blush[:, 0, 8:24, 8:24] = 0.2
+    assert float(chroma_loss(target - 0.3, target, everywhere)) < 1e-6
+    assert float(chroma_loss(blush, target, everywhere)) > 0.01
+    assert float(chroma_loss(blush, target, everywhere * 0)) == 0
 
 
 def test_a_ghost_is_the_targets_finest_detail_and_nothing_else() -> None:

@@ -75,6 +75,7 @@ class Weights:
         likeness: cosine to the target's own person, where above 0 (swaps).
         features: the embedder's inner features against the answer's (reverse pairs).
         light: low frequencies against the target's (swaps).
+        chroma: the skin's colour against the target's (swaps).
         background: outside the face area against the target (swaps).
         landmarks: expression landmarks against the target's (swaps).
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
@@ -96,6 +97,7 @@ class Weights:
     likeness: float = 2.0
     features: float = 1.0
     light: float = 6.0
+    chroma: float = 10.0
     background: float = 4.0
     landmarks: float = 3.0
     inside: float = 1.5
@@ -252,6 +254,13 @@ def light_loss(swaps: Tensor, targets: Tensor) -> Tensor:
     return functional.avg_pool2d(swaps - targets, 16, 8, 8, count_include_pad=False).abs().mean()
 
 
+def chroma_loss(swaps: Tensor, targets: Tensor, skin: Tensor) -> Tensor:
+    """How far the skin's colour, apart from its brightness, is from the target's: 4 px means every 2 px."""
+    error = swaps - targets
+    error = error - error.mean(1, keepdim=True)
+    return (functional.avg_pool2d(error, 4, 2).abs() * functional.avg_pool2d(skin, 4, 2)).mean()
+
+
 def masked_l1(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     """Mean absolute difference where the mask (B, 1, H, W) is 1; at least 1 % of the picture is reckoned."""
     return ((a - b).abs() * mask).mean() / mask.mean().clamp_min(0.01)
@@ -357,6 +366,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     return {
         "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
         "likeness": weights.likeness * (made * batch.own_teacher_identities[n:]).sum(1).clamp_min(0).mean(),
+        "chroma": weights.chroma * chroma_loss(swaps, coarse_targets, skin),
         "light": weights.light * light_loss(swaps, coarse_targets),
         "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=0.2),
