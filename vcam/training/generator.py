@@ -299,7 +299,7 @@ def _masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
         detail |= polygon_mask(points[eye], 1.5)
     for brow in (topo.BROW_LEFT, topo.BROW_RIGHT):
-        detail |= np.asarray(cv2.dilate(polygon_mask(_hull(points[brow])), np.ones((7, 5), np.uint8)), np.uint8)
+        detail |= np.asarray(cv2.dilate(polygon_mask(_hull(points[brow])), np.ones((11, 7), np.uint8)), np.uint8)
     inside = polygon_mask(points[topo.LIPS_INNER], 0.9)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
         inside |= polygon_mask(points[eye], 1.0)

@@ -82,10 +82,9 @@ class Weights:
         openings: the gaps between lips and between lids against the target's (swaps).
         cycle: the swap undone against the target (swaps).
         mask: the predicted mask against the face area.
-        texture: how much fine detail each place has, against the answer's or (on skin) the target's.
+        texture: how much fine detail each place has, against the answer's or the target's.
         lattice: a pattern of the period of the generator's patches.
         fine, fine_texture: pixels and strength of detail at 256 px, where the others see 128.
-        strength: how sharp brows, eyes and lips are as a whole (swaps).
         ghost: how much of the target's own finest detail comes through on eyes, brows and lips (swaps).
         real: what the critic says of the swaps.
         critic: the critic's own loss.
@@ -97,7 +96,7 @@ class Weights:
     likeness: float = 2.0
     features: float = 1.0
     light: float = 6.0
-    chroma: float = 10.0
+    chroma: float = 20.0
     background: float = 4.0
     landmarks: float = 3.0
     inside: float = 1.5
@@ -106,10 +105,9 @@ class Weights:
     mask: float = 1.0
     texture: float = 8.0
     lattice: float = 8.0
-    fine: float = 2.0
+    fine: float = 4.0
     fine_texture: float = 6.0
-    strength: float = 2.0
-    ghost: float = 0.5
+    ghost: float = 1.0
     real: float = 0.0
     critic: float = 1.0
 
@@ -218,15 +216,6 @@ def texture_loss(made: Tensor, wanted: Tensor, area: Tensor) -> Tensor:
         return functional.avg_pool2d(_laplacian(pictures).abs(), 8, 4)
 
     return ((energy(made) - energy(wanted)).abs() * functional.avg_pool2d(area, 8, 4)).mean()
-
-
-def strength_loss(made: Tensor, wanted: Tensor, where: Tensor) -> Tensor:
-    """Mean strength of the grey Laplacian on brows, eyes and lips as a whole: they are others', but as sharp."""
-
-    def strength(pictures: Tensor) -> Tensor:
-        return (_laplacian(pictures).abs() * where).mean((1, 2, 3)) / where.mean((1, 2, 3)).clamp_min(0.01)
-
-    return (strength(made) - strength(wanted)).abs().mean()
 
 
 def lattice_loss(made: Tensor, area: Tensor) -> Tensor:
@@ -372,10 +361,8 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=0.2),
         "openings": weights.openings * openings_loss(made_expression, expression),
         "inside": weights.inside * masked_l1(coarse, coarse_targets, batch.inside[n:]),
-        "texture": weights.texture * texture_loss(coarse, coarse_targets, skin),
-        "fine_texture": weights.fine_texture * texture_loss(colour, targets, enlarge(skin)),
-        "strength": weights.strength
-        * (strength_loss(coarse, coarse_targets, detail) + strength_loss(colour, targets, features)),
+        "texture": weights.texture * texture_loss(coarse, coarse_targets, area),
+        "fine_texture": weights.fine_texture * texture_loss(colour, targets, enlarge(area)),
         "ghost": weights.ghost * ghost_loss(colour, targets, features),
         "lattice": weights.lattice * (lattice_loss(coarse, area) + lattice_loss(colour, enlarge(area))),
         "cycle": weights.cycle * reconstruction_loss(halve(undone), coarse_targets[:half], area[:half], detail[:half]),
