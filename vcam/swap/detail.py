@@ -20,7 +20,7 @@ from vcam.types import Image, Plane, Points
 
 # Of the difference to a blur of 1 px, before the enlargement: a smaller crop gets all that it can look like at 300 px.
 SHARPEN_SMALL = 1.0
-SHARPEN = 0.25
+SHARPEN = 0.9
 GRAIN = 1.0  # of the target's own fine detail, its difference to a blur of so many px
 GRAIN_PX = 5
 GRAIN_LIMIT = 9  # grey levels: sensor noise stays below, edges and moles do not
