@@ -86,7 +86,7 @@ class Weights:
         lattice: a pattern of the period of the generator's patches.
         fine, fine_texture: pixels and strength of detail at 256 px, where the others see 128.
         ghost: how much of the target's own finest detail comes through on eyes, brows and lips (swaps).
-        real: what the critic says of the swaps.
+        real: what the critic says of the swaps; 0 leaves it out.
         critic: the critic's own loss.
     """
 
@@ -308,7 +308,7 @@ def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weig
     if batch.reverse < len(colour):
         parts = _swap_losses(net.net, colour, batch, guides, weights)
         losses |= {name: value * (1 - reverse_share) for name, value in parts.items()}
-    if 0 < batch.reverse < len(colour):
+    if weights.real and 0 < batch.reverse < len(colour):
         targets, area = batch.targets[batch.reverse :], enlarge(batch.area[batch.reverse :])
         swaps = composite(colour[batch.reverse :], targets, area)
         real, critic = contest_losses(net.critic, swaps, targets, area)
