@@ -86,6 +86,12 @@ def test_a_net_of_two_inputs_and_one_with_open_sides_are_timed(pack: Path) -> No
         assert figures["ratio"] == pytest.approx(figures["ms"] / figures["product_ms"])
 
 
+def test_a_verdict_can_be_written_as_json() -> None:
+    bar = bars.Bar("recall", "recall", bars.AT_LEAST, 0.5)
+    assert [bar.holds(np.float64(value)) for value in (0.4, 0.6)] == [False, True]
+    assert isinstance(bar.holds(np.float64(0.6)), bool)
+
+
 def test_a_figure_that_is_no_number_never_holds() -> None:
     for sense in (bars.AT_LEAST, bars.AT_MOST):
         bar = bars.Bar("x", "x", sense, 0.5)

@@ -27,7 +27,7 @@ class Bar:
 
     def holds(self, measured: float) -> bool:
         """Whether a measured value is good enough; one that is no number never is."""
-        return measured >= self.value if self.sense == AT_LEAST else measured <= self.value
+        return bool(measured >= self.value if self.sense == AT_LEAST else measured <= self.value)
 
     @property
     def asked(self) -> str:
