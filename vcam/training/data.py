@@ -288,6 +288,11 @@ def to_large(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, (LARGE, LARGE), interpolation=how), np.uint8)
 
 
+def points_to_large(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Places (N, 2) in px of a picture at 128 as px of the same at 256; a pixel's place is its middle."""
+    return (points + np.float32(0.5)) * (LARGE // SIZE) - np.float32(0.5)
+
+
 class LargePictures:
     """The cached faces at 256 px; those whose set has no larger pictures are enlarged."""
 

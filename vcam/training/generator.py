@@ -24,7 +24,6 @@ from vcam.geometry import ARCFACE_112, compose, invert, similarity
 from vcam.training.augment import centred_similarity
 from vcam.training.data import (
     EMBEDDER_SIZE,
-    LARGE,
     SETS,
     SHARP_SETS,
     SIZE,
@@ -32,6 +31,7 @@ from vcam.training.data import (
     LargePictures,
     labels_of,
     load_faces,
+    points_to_large,
     unit_embeddings,
 )
 from vcam.training.identity_space import lift
@@ -198,17 +198,14 @@ def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Gen
     candidates = candidates[pool.person[candidates] != pool.person[row]]
     donor = nearest(pool.likeness, row, candidates, with_expression=rng.random() >= settings.mismatched)
     answer, wearing = pool.large[row], pool.large[donor]
-    target = pseudo_input(answer, _in_large(pool.landmarks[row]), wearing, _in_large(pool.landmarks[donor]), rng)
+    target = pseudo_input(
+        answer, points_to_large(pool.landmarks[row, :, :2]), wearing, points_to_large(pool.landmarks[donor, :, :2]), rng
+    )
     worn = row
     if rng.random() < settings.another_photo:
         worn = int(rng.choice(pool.photos[int(pool.person[row])]))
     target, answer = _softened(settings, rng, target, answer)
     return _Example(row, target, answer, pool.identities[worn], pool.teacher_identities[worn], rng.random() < 0.5)
-
-
-def _in_large(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(157, 3) px of 128 to (157, 2) px of 256."""
-    return (landmarks[:, :2] + np.float32(0.5)) * (LARGE // SIZE) - np.float32(0.5)
 
 
 def _softened(

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from vcam import topology as topo
 from vcam.errors import BadInput
-from vcam.training.data import LARGE, SETS, SIZE, Faces, load_faces, read_large, unit_embeddings
+from vcam.training.data import LARGE, SETS, Faces, load_faces, points_to_large, read_large, unit_embeddings
 from vcam.training.export import load_generator
 from vcam.training.identity_space import lift
 from vcam.training.networks import AeiNet, enlarge
@@ -142,7 +142,7 @@ def average_canvas(
     landmarks = faces.mesh[:, list(topo.MESH), :2]
 
     def anchors(points: NDArray[np.float32]) -> NDArray[np.float32]:
-        return (np.vstack([points[::2], border]) + np.float32(0.5)) * (LARGE // SIZE) - np.float32(0.5)
+        return points_to_large(np.vstack([points[::2], border]))
 
     for row in rows:
         image = read_large(data_dir / faces.file[row])

@@ -266,7 +266,7 @@ class RegionsNet(nn.Module):
         super().__init__()
         a, b, c, d = widths
         self.unshuffle = nn.PixelUnshuffle(2)  # [B, 12, 64, 64]
-        self.stem = nn.Sequential(nn.Identity(), conv_unit(12, a, 2))  # [B, a, 32, 32]
+        self.stem = conv_unit(12, a, 2)  # [B, a, 32, 32]
         self.same32 = conv_unit(a, a)
         self.down16 = nn.Sequential(conv_unit(a, b, 2), ResidualUnit(b))
         self.down8 = nn.Sequential(conv_unit(b, c, 2), ResidualUnit(c))
