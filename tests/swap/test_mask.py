@@ -6,8 +6,28 @@ import numpy as np
 import pytest
 
 from draw_faces import face_landmarks
-from vcam.swap.mask import BORDER_FEATHER, believed, combine_masks, face_hull_mask, open_mouth_mask, rows_of_brows
-from vcam.topology import BROW_LEFT, BROW_RIGHT, EYES, LIP_LOWER, LIPS, LIPS_INNER, LIPS_OUTER, NOSE, OVAL
+from vcam.swap.mask import (
+    BORDER_FEATHER,
+    believed,
+    combine_masks,
+    face_hull_mask,
+    open_eyes_mask,
+    open_mouth_mask,
+    rows_of_brows,
+)
+from vcam.topology import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    EYE_LEFT,
+    EYE_RIGHT,
+    EYES,
+    LIP_LOWER,
+    LIPS,
+    LIPS_INNER,
+    LIPS_OUTER,
+    NOSE,
+    OVAL,
+)
 
 
 @pytest.mark.parametrize("size", [128, 256])
@@ -108,3 +128,21 @@ def test_the_mouth_opens_gradually() -> None:
     ]
     assert sums[-1] > 100
     assert np.abs(np.diff(sums)).max() < 0.12 * max(sums)
+
+
+@pytest.mark.parametrize("size", [128, 256])
+def test_open_eyes_show_between_the_lids_and_no_skin(size: int) -> None:
+    landmarks = face_landmarks(size)
+    mask = open_eyes_mask(landmarks, size)
+    rest = mask.copy()
+    for eye in (EYE_LEFT, EYE_RIGHT):
+        x, y = np.round(landmarks[eye].mean(0)).astype(int)
+        assert mask[y, x] > 0.9
+        low, high = np.floor(landmarks[eye].min(0)).astype(int), np.ceil(landmarks[eye].max(0)).astype(int)
+        rest[low[1] - 3 : high[1] + 4, low[0] - 3 : high[0] + 4] = 0
+    assert rest.max() == 0.0
+
+
+def test_closed_eyes_are_swapped_nearly_whole() -> None:
+    opened, closed = (float(open_eyes_mask(face_landmarks(256, eyes_open=o), 256).sum()) for o in (1.0, 0.0))
+    assert closed < 0.25 * opened

@@ -23,7 +23,14 @@ from vcam import topology as topo  # noqa: E402
 from vcam.errors import BadInput, VcamError  # noqa: E402
 from vcam.training import data, packed, require_torch  # noqa: E402
 from vcam.training.export import generator_graphs, store_half  # noqa: E402
-from vcam.training.generator import LABELLED_SHARE, GeneratorSettings, chances_of, gather, make_batch  # noqa: E402
+from vcam.training.generator import (  # noqa: E402
+    LABELLED_SHARE,
+    GeneratorSettings,
+    chances_of,
+    face_masks,
+    gather,
+    make_batch,
+)
 from vcam.training.identity_space import lift, lift_matrix  # noqa: E402
 from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402
@@ -39,6 +46,7 @@ from vcam.training.losses import (  # noqa: E402
     reconstruction_loss,
     sampling_grid,
     texture_loss,
+    toned,
 )
 from vcam.training.mesher import MESH_POINTS  # noqa: E402
 from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic, Sharpener, enlarge, halve  # noqa: E402
@@ -246,6 +254,38 @@ def test_a_pseudo_input_differs_in_the_face_only(zoom: int) -> None:
     face = slice(60 * zoom, 80 * zoom)
     assert np.abs(made[face, face].astype(int) - answer[face, face]).mean() > 10
     assert np.array_equal(made[:, : 8 * zoom], answer[:, : 8 * zoom])
+
+
+def test_a_pseudo_input_keeps_eyes_and_mouth() -> None:
+    rng = np.random.default_rng(0)
+    answer, donor = np.full((256, 256, 3), 40, np.uint8), np.full((256, 256, 3), 200, np.uint8)
+    points = face_landmarks()[:, :2] * 2
+    made = pseudo_input(answer, points, rng.integers(0, 255, answer.shape, dtype=np.uint8) | donor, points, rng)
+    for group in (topo.LIPS_INNER, topo.EYE_LEFT, topo.EYE_RIGHT):
+        x, y = np.round(points[group].mean(0)).astype(int)
+        assert np.abs(made[y, x].astype(int) - answer[y, x]).max() <= 8
+    assert np.abs(made[150, 90:100].astype(int) - answer[150, 90:100]).mean() > 8
+
+
+def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:
+    points = face_landmarks()[:, :2]
+    area, core, _, inside = face_masks(points)
+    for group in (topo.LIPS_INNER, topo.EYE_LEFT, topo.EYE_RIGHT):
+        x, y = np.round(points[group].mean(0)).astype(int)
+        assert area[y, x] < 40
+        assert core[y, x] < 40
+        assert inside[y, x] == 255
+        x, y = np.round(points[group].min(0)).astype(int) - 3
+        assert area[y, x] > 240
+
+
+def test_tones_change_contrast_brightness_and_colour() -> None:
+    pictures = torch.rand(3, 3, 8, 8) - 0.5
+    tones = torch.tensor([[1.0, 0, 1], [2, 0.1, 1], [1, 0, 0]])
+    plain, strong, grey = toned(pictures, tones)
+    torch.testing.assert_close(plain, pictures[0])
+    torch.testing.assert_close(strong, 2 * pictures[1] + 0.1)
+    torch.testing.assert_close(grey, pictures[2].mean(0, keepdim=True).expand(3, 8, 8))
 
 
 def test_head_pose_finds_a_turn() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +112,44 @@ def test_progress_is_that_of_the_nearer_limit(step: int, seconds: float, expecte
 def test_a_plan_needs_a_limit() -> None:
     with pytest.raises(ValueError, match="steps or of minutes"):
         loop.Plan()
+
+
+CREW = """
+import sys, torch
+from pathlib import Path
+from vcam.training import loop
+torch.set_num_threads(1)
+torch.manual_seed(0)
+net, pairs = torch.nn.Linear(4, 1), int(sys.argv[2])
+
+def make_batch(step):
+    parts = [torch.randn(8, 4, generator=torch.Generator().manual_seed(step * pairs + i)) for i in range(pairs)]
+    x = torch.cat(parts)
+    return x, x.sum(1, keepdim=True)
+
+def losses(net, batch):
+    return {"square": (net(batch[0]) - batch[1]).square().mean()}
+
+loop.train(net, make_batch, losses, loop.Plan(steps=12, warm_up=2), Path(sys.argv[1]))
+"""
+
+
+def test_two_processes_train_as_one_with_batches_twice_as_large(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    crew = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", CREW, str(tmp_path / folder), pairs], env=os.environ | where, stderr=subprocess.PIPE
+        )
+        for folder, pairs, where in (
+            ("crew", "1", crew | {"RANK": "0"}),
+            ("crew", "1", crew | {"RANK": "1"}),
+            ("alone", "2", {}),
+        )
+    ]
+    for process in runs:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said.decode()
+    together, alone = (loop.load_mean(tmp_path / name / "checkpoint.pt", nn.Linear(4, 1)) for name in ("crew", "alone"))
+    torch.testing.assert_close(together.state_dict(), alone.state_dict())

@@ -8,7 +8,15 @@ import numpy as np
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import shrink_crop
 from vcam.swap.detail import add_grain, sharpen
-from vcam.swap.mask import MASK_SIDE_PX, believed, combine_masks, face_hull_mask, open_mouth_mask, rows_of_brows
+from vcam.swap.mask import (
+    MASK_SIDE_PX,
+    believed,
+    combine_masks,
+    face_hull_mask,
+    open_eyes_mask,
+    open_mouth_mask,
+    rows_of_brows,
+)
 from vcam.swap.steady import ColourMatch, Steadier
 from vcam.types import Image, Mask, Points
 
@@ -67,13 +75,14 @@ def _where(mask: Mask, landmarks_in_crop: Points, size: int, occlusion: Mask | N
 
     Returns:
         float32 (M, M) 0..1 with M = ``MASK_SIDE_PX``: inside the face's hull where the engine or the brows say so,
-        without what is before the face and without the inside of an open mouth.
+        without what is before the face, and without the inside of an open mouth and of open eyes.
     """
     points = np.asarray((landmarks_in_crop + 0.5) * (MASK_SIDE_PX / size) - 0.5, np.float32)
     hull = face_hull_mask(points, MASK_SIDE_PX)
     covered = np.maximum(_resized(mask, MASK_SIDE_PX), rows_of_brows(points, MASK_SIDE_PX))
     hidden = None if occlusion is None else believed(_resized(occlusion, MASK_SIDE_PX), hull)
     combined = combine_masks(covered, hull, hidden)
+    combined *= 1 - open_eyes_mask(points, MASK_SIDE_PX)
     mouth = open_mouth_mask(points, MASK_SIDE_PX)
     if mouth is not None:
         combined *= 1 - mouth

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from vcam.imaging import feather
 from vcam.topology import (
     BROWS,
+    EYE_LEFT,
+    EYE_RIGHT,
     LIP_LOWER,
     LIP_UPPER,
     LIPS_INNER,
@@ -28,6 +30,7 @@ HIDDEN_SHARE, PLAIN_SHARE = 0.25, 0.45  # of the face that an occlusion leaves: 
 FOREHEAD = 0.45  # how far the hull reaches above the brows, in distances from brows to mouth
 PARTED, OPEN = 0.06, 0.16  # gap of the lips in mouth widths: an open mouth's inside begins to show, shows fully
 MOUTH_FEATHER = 0.012  # of the crop's side
+EYE_FEATHER = 0.008
 _SHIFT_BITS = 4  # polygons are drawn to 1/16 px, or edges would tremble by whole pixels
 
 
@@ -89,6 +92,20 @@ def open_mouth_mask(landmarks_in_crop: Points, size: int) -> Mask | None:
         return None
     soft = feather(fill_polygon(landmarks_in_crop[LIPS_INNER], size), max(round(MOUTH_FEATHER * size), 1))
     return _as_mask(soft, strength)
+
+
+def open_eyes_mask(landmarks_in_crop: Points, size: int) -> Mask:
+    """Where the eyes show between the lids, softly: the gaze is the user's own. Closed eyes show nothing.
+
+    Args:
+        landmarks_in_crop: float32 (157, 2) px in the crop.
+        size: side of the crop in px.
+
+    Returns:
+        float32 (size, size) 0..1.
+    """
+    eyes = fill_polygon(landmarks_in_crop[EYE_LEFT], size) | fill_polygon(landmarks_in_crop[EYE_RIGHT], size)
+    return _as_mask(feather(eyes, max(round(EYE_FEATHER * size), 1)))
 
 
 def _as_mask(plane: Plane, strength: float = 1.0) -> Mask:

@@ -47,6 +47,7 @@ from vcam.training.warm_start import warm_start
 LABELLED_SHARE = 0.4  # of the swaps wear somebody of known age, sex and origin
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
 BROW_MARGIN = 0.08  # so far above the brows the identity is still looked for
+OPENING_EDGE_PX = 0.7  # of 128: how softly the swap ends at the lips' and the lids' inner edge
 SOFT_SETS = ("celeba_test",)  # may be targets all the same
 
 
@@ -240,7 +241,7 @@ def _mix(a: NDArray[np.float32], b: NDArray[np.float32], share: np.float32) -> N
 def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random.Generator) -> Batch:
     rows = [e.row for e in examples]
     mirrored = [e.mirrored for e in examples]
-    masks = [[_mirror(m, e.mirrored) for m in _masks(pool.landmarks[e.row, :, :2])] for e in examples]
+    masks = [[_mirror(m, e.mirrored) for m in face_masks(pool.landmarks[e.row, :, :2])] for e in examples]
     area, core, detail, inside = (
         torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True)
     )
@@ -263,6 +264,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         core=core,
         detail=detail,
         inside=inside,
+        tones=torch.from_numpy(np.stack([_tone(rng) for _ in rows])),
         embedder_grid=sampling_grid(torch.from_numpy(np.stack(crops)).float(), EMBEDDER_SIZE),
         mesh_grid=sampling_grid(torch.from_numpy(np.stack(mesh_crops)).float(), MESH_SIZE),
         reverse=reverse,
@@ -279,15 +281,22 @@ def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
     return stacked.div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
 
 
-def _masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
-    """uint8 (128, 128) each.
+def face_masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
+    """The places of a face that losses tell apart: uint8 (128, 128) each.
+
+    Args:
+        points: float32 (157, 2) pixels of the 128.
 
     Returns:
-        Face area with a soft edge; the same without the forehead; mouth, eyes and brows; what lies between lips and
-        between lids.
+        Face area with a soft edge, without what lies between lips and between lids; the same without the forehead;
+        mouth, eyes and brows; what lies between lips and between lids.
     """
+    inside = polygon_mask(points[topo.LIPS_INNER], 0.9)
+    for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
+        inside |= polygon_mask(points[eye], 1.0)
     brows = np.concatenate([points[topo.BROWS], topo.above_brows(points, FOREHEAD_HEIGHT)])
     area = cv2.blur(polygon_mask(points[topo.OVAL], 1.06) | polygon_mask(_hull(brows)), (9, 9))
+    area = np.minimum(area, 255 - cv2.GaussianBlur(inside, (0, 0), OPENING_EDGE_PX))
     oval = points[topo.OVAL]
     below = oval[oval[:, 1] > points[topo.BROWS][:, 1].mean()]
     core = polygon_mask(_hull(np.concatenate([below, points[topo.BROWS], topo.above_brows(points, BROW_MARGIN)])))
@@ -297,9 +306,6 @@ def _masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
         detail |= polygon_mask(points[eye], 1.5)
     for brow in (topo.BROW_LEFT, topo.BROW_RIGHT):
         detail |= np.asarray(cv2.dilate(polygon_mask(_hull(points[brow])), np.ones((11, 7), np.uint8)), np.uint8)
-    inside = polygon_mask(points[topo.LIPS_INNER], 0.9)
-    for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
-        inside |= polygon_mask(points[eye], 1.0)
     return np.asarray(area, np.uint8), np.asarray(core, np.uint8), detail, inside
 
 
@@ -312,6 +318,12 @@ def _glimpse(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
     moved = centred_similarity(side, rng.normal(0, 3), np.exp(rng.normal(0, 0.03)), rng.normal(0, 0.02, 2) * side)
     mirror = np.array([[-1.0, 0, side - 1], [0, 1, 0]])
     return compose(moved, mirror) if rng.random() < 0.5 else moved
+
+
+def _tone(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Contrast, brightness and colour in which the embedder sees a crop this time."""
+    colour = 0.0 if rng.random() < 0.2 else rng.uniform(0.6, 1.3)
+    return np.array([rng.uniform(0.7, 1.2), rng.normal(0, 0.1), colour], np.float32)
 
 
 def _image_from_crop(points5: NDArray[np.float32], mirrored: bool) -> NDArray[np.float64]:

@@ -1,7 +1,5 @@
 """Measuring a generator on the fixed validation pairs, by nets that no loss knows.
 
-    python -m vcam.training.judge CHECKPOINT --data DIR --cache DIR --dlib DIR --out DIR
-
 The judge of identity is dlib's face descriptor (King, 2017): another net, trained on other data. It
 is an optional tool of evaluation, in no way needed by the program. Who is who is decided as dlib was
 taught to, by the distance of descriptors; strangers are known people in photos like the pairs' own
@@ -13,10 +11,8 @@ expression by face-api's net.
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +27,6 @@ from vcam.errors import BadInput
 from vcam.inference import Net, open_session
 from vcam.training.augment import centred_similarity
 from vcam.training.data import SETS, SIZE, Faces, LargePictures, Picture, load_faces, unit_embeddings
-from vcam.training.export import load_generator
 from vcam.training.identity_judge import (
     DlibJudge,
     Images,
@@ -47,7 +42,6 @@ from vcam.training.identity_space import lift
 from vcam.training.mesher import MESH_SIZE, Mesher, join_looks, to_side
 from vcam.training.networks import AeiNet, enlarge
 from vcam.training.pairs import polygon_mask
-from vcam.training.sheets import bands, write_sheet
 from vcam.training.teachers import Teacher
 
 PAIR_SETS = tuple(name for name in SETS if name != "lfw")  # of the pairs, the judge's centring and the groups
@@ -392,29 +386,3 @@ def choose_pairs(index: list[Picture], count: int = 200, seed: int = 7) -> list[
         first, second = (photos[person][i] for i in rng.choice(len(photos[person]), 2, replace=False))
         chosen.append((Path(first.file).name, Path(second.file).name, Path(target.file).name))
     return chosen
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Measure a checkpoint from the command line; prints the figures, writes figures and a contact sheet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--dlib", type=Path, required=True, help="folder with dlib's .dat files")
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args(argv)
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    net = load_generator(options.checkpoint)
-    bench = Bench(options.data, options.cache, options.dlib)
-    figures, swaps = bench.measure(swap_with(net))
-    print(json.dumps(bench.references() | figures, indent=1))
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "figures.json").write_text(json.dumps(bench.references() | figures, indent=1) + "\n")
-    shown = np.r_[0:12, 80:104]
-    sheet = bands(bench.large_rows(bench.pairs.source[shown]), bench.targets[shown], swaps[shown])
-    write_sheet(options.out / "contact_sheet.jpg", sheet)
-
-
-if __name__ == "__main__":
-    main()

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vcam.errors import BadInput, VcamError
+from vcam.training.crew import Crew
 from vcam.training.options import NETS, Options, add_options, read_options
 from vcam.training.sheets import write_curves, write_sheet
 
@@ -118,9 +119,10 @@ def train(
     if resume and (out / "checkpoint.pt").exists():
         step, seconds = load_checkpoint(out / "checkpoint.pt", net, mean, optimiser)
     net.train()
+    crew = Crew()
     last = time.monotonic()
     next_save, next_check = seconds + plan.checkpoint_every_s, seconds + plan.validate_every_s
-    for batch in prefetched(make_batch, step):
+    for batch in prefetched(lambda at: make_batch(crew.batch_of(at)), step):
         progress = plan.progress(step, seconds)
         if progress >= 1.0:
             break
@@ -133,12 +135,15 @@ def train(
             raise VcamError(f"training stopped at step {step}: the loss is {total.item()}; try a lower learning rate")
         optimiser.zero_grad(set_to_none=True)
         total.backward()
+        crew.average(net)
         nn.utils.clip_grad_norm_(net.parameters(), plan.clip)
         optimiser.step()
         follow(mean, net, min(plan.ema, (1 + step) / (10 + step)))
         step += 1
         now = time.monotonic()
-        seconds, last = seconds + now - last, now
+        seconds, last = crew.agreed(seconds + now - last), now
+        if crew.rank > 0:
+            continue
         if step % 20 == 0:
             _log(
                 out / "log.csv", {"step": step, "seconds": round(seconds, 1), "rate": plan.rate(step, progress)}, parts
@@ -150,8 +155,10 @@ def train(
             _show(out, step, seconds, on_cpu(mean), validate, sheet)
             next_check = seconds + plan.validate_every_s
             last = time.monotonic()
-    save_checkpoint(out / "checkpoint.pt", net, mean, optimiser, plan, step, seconds)
-    _show(out, step, seconds, on_cpu(mean), validate, sheet)
+    crew.close()
+    if crew.rank == 0:
+        save_checkpoint(out / "checkpoint.pt", net, mean, optimiser, plan, step, seconds)
+        _show(out, step, seconds, on_cpu(mean), validate, sheet)
     return on_cpu(mean)
 
 

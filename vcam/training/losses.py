@@ -20,6 +20,7 @@ from vcam.training.networks import Contest, enlarge, halve
 from vcam.training.teachers import Teacher
 
 _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
+_COLOURED = 0.7  # brows and lips have a colour of their own, in bounds
 _FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
 _EXPRESSION = [topo.MESH[i] for i in (*topo.LIPS, *topo.EYES, *topo.BROW_LEFT[:5], *topo.BROW_RIGHT[:5], *topo.NOSE)]
 _GAP_ENDS = (
@@ -41,10 +42,12 @@ class Batch:
         teacher_identities: (B, 128) the same identities as unit vectors of the teacher.
         own_identities: (B, 512) unit vectors of the person in ``answers``.
         own_teacher_identities: (B, 128) the same as unit vectors of the teacher.
-        area: (B, 1, 128, 128) soft face area, 1 = swapped.
+        area: (B, 1, 128, 128) soft face area, 1 = swapped; 0 between the lips and between the lids, where the
+            target's own mouth and eyes are seen.
         core: (B, 1, 128, 128) the face area without the forehead: where the identity is looked for.
         detail: (B, 1, 128, 128) 1 on mouth, eyes and brows.
         inside: (B, 1, 128, 128) 1 between the lips and between the lids.
+        tones: (B, 3) how the embedder sees the picture's contrast, brightness and colour (0 = grey, 1 = as it is).
         embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
         mesh_grid: (B, 192, 192, 2) the same for the mesh net.
         reverse: how many reverse pairs there are.
@@ -60,6 +63,7 @@ class Batch:
     core: Tensor
     detail: Tensor
     inside: Tensor
+    tones: Tensor
     embedder_grid: Tensor
     mesh_grid: Tensor
     reverse: int
@@ -75,7 +79,7 @@ class Weights:
         likeness: cosine to the target's own person, where above 0 (swaps).
         features: the embedder's inner features against the answer's (reverse pairs).
         light: low frequencies against the target's (swaps).
-        chroma: the skin's colour against the target's (swaps).
+        chroma: the skin's colour against the target's, and less so that of brows and lips (swaps).
         background: outside the face area against the target (swaps).
         landmarks: expression landmarks against the target's (swaps).
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
@@ -107,7 +111,7 @@ class Weights:
     lattice: float = 8.0
     fine: float = 4.0
     fine_texture: float = 6.0
-    ghost: float = 1.0
+    ghost: float = 0.15
     real: float = 0.0
     critic: float = 1.0
 
@@ -115,8 +119,8 @@ class Weights:
 class Guides(nn.Module):
     """The two frozen teachers that losses are differentiated through.
 
-    The batch's grids show them every picture a little differently (moved, turned, mirrored): what looks the same
-    to them each time can be painted for them alone.
+    The batch's grids and tones show them every picture a little differently (moved, turned, mirrored, darker,
+    grey): what looks the same to them each time can be painted for them alone.
     """
 
     def __init__(self, teachers_dir: Path, *, rounded: bool = False):
@@ -128,9 +132,11 @@ class Guides(nn.Module):
             self.embedder.rounded()
         self.stages = tuple(self.embedder.sums[i] for i in _FEATURE_STAGES)
 
-    def embed(self, pictures: Tensor, grid: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Pictures (B, 3, 128, 128), grid (B, 112, 112, 2) -> unit embeddings (B, 128), inner features."""
+    def embed(self, pictures: Tensor, grid: Tensor, tones: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+        """Pictures (B, 3, 128, 128), grid (B, 112, 112, 2), tones (B, 3) -> unit embeddings (B, 128), features."""
         crops = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+        if tones is not None:
+            crops = toned(crops, tones)
         raw, features = self.embedder(_channels_last((crops + 1) * 127.5), self.stages)
         return functional.normalize(raw, dim=1), features
 
@@ -159,6 +165,13 @@ def sampling_grid(image_from_crop: Tensor, side: int) -> Tensor:
     pixels = torch.stack([columns, rows, torch.ones_like(rows)], -1)  # (S, S, 3)
     places = torch.einsum("bij,hwj->bhwi", image_from_crop, pixels)
     return (places + 0.5) / 64 - 1  # 64 = half of 128
+
+
+def toned(pictures: Tensor, tones: Tensor) -> Tensor:
+    """Pictures (B, 3, S, S) in -1..1 with other contrast, brightness and colour: (B, 3) of 1, 0, 1 changes nothing."""
+    contrast, brightness, colour = tones[:, :, None, None, None].unbind(1)
+    grey = pictures.mean(1, keepdim=True)
+    return (grey + colour * (pictures - grey)) * contrast + brightness
 
 
 def composite(colour: Tensor, targets: Tensor, area: Tensor) -> Tensor:
@@ -343,12 +356,12 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     coarse, coarse_targets = halve(colour), halve(targets)
     swaps = composite(coarse, coarse_targets, area)
     # With the forehead in view, a painted fringe is the cheapest likeness: a row of marks under the hair.
-    made, _ = guides.embed(composite(coarse, coarse_targets, batch.core[n:]), grid)
+    made, _ = guides.embed(composite(coarse, coarse_targets, batch.core[n:]), grid, batch.tones[n:])
     with torch.no_grad():
         expression = guides.expression(coarse_targets, batch.mesh_grid[n:])
     made_expression = guides.expression(swaps, batch.mesh_grid[n:])
     half = max(len(swaps) // 2, 1)
-    skin, features = area * (1 - detail), enlarge(detail * (1 - batch.inside[n:]))
+    skin, features = area * (1 - _COLOURED * detail), enlarge(detail * (1 - batch.inside[n:]))
     worn = composite(colour[:half], targets[:half], enlarge(area[:half])).detach()
     worn = worn - finest(worn) * features[:half]  # or letting through what came through would be the answer
     undone = net(worn, batch.own_identities[n : n + half])[0].float()

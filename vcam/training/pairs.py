@@ -191,17 +191,12 @@ def _match_colour(
     return np.asarray(matched, np.float32)
 
 
-def _keep_openings(
-    area: NDArray[np.float32], landmarks: Points, rng: np.random.Generator, keep_mouth: float, keep_eyes: float
-) -> NDArray[np.float32]:
-    """Leave the answer's own mouth interior or eyes in the input, so that teeth and gaze are learnt as the target's."""
+def _keep_openings(area: NDArray[np.float32], landmarks: Points) -> NDArray[np.float32]:
+    """Leave the answer's own mouth interior and eyes in the input: teeth and gaze are the target's."""
     size = area.shape[0]
-    kept = np.zeros((size, size), np.uint8)
-    if rng.random() < keep_mouth:
-        kept |= polygon_mask(landmarks[topo.LIPS_INNER], size=size)
-    if rng.random() < keep_eyes:
-        for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
-            kept |= polygon_mask(landmarks[eye], size=size)
+    kept = polygon_mask(landmarks[topo.LIPS_INNER], size=size)
+    for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
+        kept |= polygon_mask(landmarks[eye], size=size)
     soft = cv2.GaussianBlur(kept, (0, 0), 0.8 * size / SIZE).astype(np.float32) / 255
     return np.asarray(area * (1 - soft), np.float32)
 
@@ -212,9 +207,6 @@ def pseudo_input(
     donor: Picture,
     donor_landmarks: Points,
     rng: np.random.Generator,
-    *,
-    keep_mouth: float = 0.5,
-    keep_eyes: float = 0.3,
 ) -> Picture:
     """The answer wearing the donor's face.
 
@@ -224,8 +216,6 @@ def pseudo_input(
         donor: a picture of somebody else in a like pose.
         donor_landmarks: its landmarks.
         rng: every choice comes from here.
-        keep_mouth: how often the mouth's interior stays the answer's.
-        keep_eyes: how often the eyes stay the answer's.
     """
     shape = _blended_shape(answer_landmarks, donor_landmarks, rng.uniform(0, 0.6))
     size = answer.shape[0]
@@ -239,5 +229,5 @@ def pseudo_input(
     feather = np.asarray(cv2.GaussianBlur(area, (0, 0), rng.uniform(1.5, 4) * size / SIZE), np.float32) / np.float32(
         255
     )
-    share = _keep_openings(feather, answer_landmarks, rng, keep_mouth, keep_eyes)[..., None]
+    share = _keep_openings(feather, answer_landmarks)[..., None]
     return np.asarray(np.clip(real + (matched - real) * share, 0, 255), np.uint8)
