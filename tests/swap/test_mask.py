@@ -14,6 +14,7 @@ from vcam.swap.mask import (
     open_eyes_mask,
     open_mouth_mask,
     rows_of_brows,
+    thin_gaps,
 )
 from vcam.topology import (
     BROW_LEFT,
@@ -133,16 +134,27 @@ def test_the_mouth_opens_gradually() -> None:
 @pytest.mark.parametrize("size", [128, 256])
 def test_open_eyes_show_between_the_lids_and_no_skin(size: int) -> None:
     landmarks = face_landmarks(size)
-    mask = open_eyes_mask(landmarks, size)
+    mask, margin = open_eyes_mask(landmarks, size), round(0.03 * size)
     rest = mask.copy()
     for eye in (EYE_LEFT, EYE_RIGHT):
         x, y = np.round(landmarks[eye].mean(0)).astype(int)
         assert mask[y, x] > 0.9
         low, high = np.floor(landmarks[eye].min(0)).astype(int), np.ceil(landmarks[eye].max(0)).astype(int)
-        rest[low[1] - 3 : high[1] + 4, low[0] - 3 : high[0] + 4] = 0
+        rest[low[1] - margin : high[1] + margin, low[0] - margin : high[0] + margin] = 0
     assert rest.max() == 0.0
 
 
 def test_closed_eyes_are_swapped_nearly_whole() -> None:
     opened, closed = (float(open_eyes_mask(face_landmarks(256, eyes_open=o), 256).sum()) for o in (1.0, 0.0))
     assert closed < 0.25 * opened
+
+
+def test_rims_are_thin_gaps_and_eyes_and_edges_are_not() -> None:
+    mask = np.zeros((128, 128), np.float32)
+    mask[20:110, 20:110] = 1
+    mask[60:63, 30:100] = 0.2
+    mask[80:92, 40:64] = 0
+    gaps = thin_gaps(mask)
+    np.testing.assert_allclose(gaps[61, 35:95], 0.8, atol=1e-6)
+    assert gaps[86, 52] == 0
+    assert gaps[:20].max() == gaps[40:55].max() == 0

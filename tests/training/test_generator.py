@@ -31,7 +31,8 @@ from vcam.training.generator import (  # noqa: E402
     gather,
     make_batch,
 )
-from vcam.training.identity_space import lift, lift_matrix  # noqa: E402
+from vcam.training.glasses import draw_glasses, lines_round_eyes  # noqa: E402
+from vcam.training.identity_space import lift, lift_matrix, nobodies  # noqa: E402
 from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402
     chroma_loss,
@@ -277,6 +278,53 @@ def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:
         assert inside[y, x] == 255
         x, y = np.round(points[group].min(0)).astype(int) - 3
         assert area[y, x] > 240
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_drawn_glasses_stand_round_the_eyes_and_leave_them_free(seed: int) -> None:
+    points = face_landmarks()[:, :2] * 2
+    colour, where = draw_glasses(points, 256, np.random.default_rng(seed))
+    assert colour.shape == (256, 256, 3)
+    assert 100 < np.count_nonzero(where > 60) < 256 * 256 // 10
+    for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
+        x, y = np.round(points[eye].mean(0)).astype(int)
+        assert where[y, x] == 0
+        assert where[y - 32 : y + 32, x - 40 : x + 40].max() > 100
+    assert where[170:].max() == 0
+
+
+def test_a_line_beside_the_eyes_is_in_doubt_and_smooth_skin_is_not() -> None:
+    points = face_landmarks()[:, :2]
+    skin = np.full((128, 128, 3), 170, np.uint8)
+    assert lines_round_eyes(skin, points).max() == 0
+    lined = skin.copy()
+    lined[69:71, 35:60] = 90
+    doubt = lines_round_eyes(lined, points)
+    assert doubt[69:71, 38:58].min() == 255
+    assert doubt[90:].max() == 0
+
+
+def test_glasses_are_in_the_target_alone_and_left_to_it(faces: data.Faces, tmp_path: Path) -> None:
+    pool = gather(faces, data.LargePictures(tmp_path, faces))
+    bare, worn = (
+        make_batch(pool, GeneratorSettings(batch=4, reverse_only_steps=0, candidates=8, blurred=0, glasses=share), 3)
+        for share in (0.0, 1.0)
+    )
+    assert torch.equal(bare.targets[2:], bare.answers[2:])
+    assert not torch.equal(worn.targets[2:], worn.answers[2:])
+    assert worn.inside.sum() > 1.2 * bare.inside.sum()
+    assert (worn.area * worn.inside).sum() < 0.35 * worn.inside.sum()
+    assert worn.told.min() == 1
+
+
+def test_emphasis_moves_styles_away_from_the_mean_one() -> None:
+    torch.manual_seed(0)
+    identity, people = AeiNet(TINY).identity, torch.from_numpy(nobodies(500))
+    with torch.no_grad():
+        before = identity(people)
+        mean = before.mean(0)
+        identity.emphasise(1.4, people)
+        torch.testing.assert_close(identity(people), mean + 1.4 * (before - mean), atol=1e-5, rtol=1e-4)
 
 
 def test_tones_change_contrast_brightness_and_colour() -> None:

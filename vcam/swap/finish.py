@@ -16,6 +16,7 @@ from vcam.swap.mask import (
     open_eyes_mask,
     open_mouth_mask,
     rows_of_brows,
+    thin_gaps,
 )
 from vcam.swap.steady import ColourMatch, Steadier
 from vcam.types import Image, Mask, Points
@@ -79,7 +80,8 @@ def _where(mask: Mask, landmarks_in_crop: Points, size: int, occlusion: Mask | N
     """
     points = np.asarray((landmarks_in_crop + 0.5) * (MASK_SIDE_PX / size) - 0.5, np.float32)
     hull = face_hull_mask(points, MASK_SIDE_PX)
-    covered = np.maximum(_resized(mask, MASK_SIDE_PX), rows_of_brows(points, MASK_SIDE_PX))
+    taken = _resized(mask, MASK_SIDE_PX)
+    covered = np.maximum(taken, rows_of_brows(points, MASK_SIDE_PX)) * (1 - thin_gaps(taken))
     hidden = None if occlusion is None else believed(_resized(occlusion, MASK_SIDE_PX), hull)
     combined = combine_masks(covered, hull, hidden)
     combined *= 1 - open_eyes_mask(points, MASK_SIDE_PX)

@@ -31,6 +31,8 @@ FOREHEAD = 0.45  # how far the hull reaches above the brows, in distances from b
 PARTED, OPEN = 0.06, 0.16  # gap of the lips in mouth widths: an open mouth's inside begins to show, shows fully
 MOUTH_FEATHER = 0.012  # of the crop's side
 EYE_FEATHER = 0.008
+EYE_GROWN = 1.15  # of the lids' contour: lashes belong to the eye, and a worn lid would cut through them
+_GAP_PX = 7  # wider than the rims of glasses in a mask of 128 px, narrower than an eye
 _SHIFT_BITS = 4  # polygons are drawn to 1/16 px, or edges would tremble by whole pixels
 
 
@@ -104,8 +106,19 @@ def open_eyes_mask(landmarks_in_crop: Points, size: int) -> Mask:
     Returns:
         float32 (size, size) 0..1.
     """
-    eyes = fill_polygon(landmarks_in_crop[EYE_LEFT], size) | fill_polygon(landmarks_in_crop[EYE_RIGHT], size)
-    return _as_mask(feather(eyes, max(round(EYE_FEATHER * size), 1)))
+    lids = (landmarks_in_crop[eye] for eye in (EYE_LEFT, EYE_RIGHT))
+    left, right = (fill_polygon(lid.mean(0) + EYE_GROWN * (lid - lid.mean(0)), size) for lid in lids)
+    return _as_mask(feather(left | right, max(round(EYE_FEATHER * size), 1)))
+
+
+def thin_gaps(mask: Mask) -> Mask:
+    """What a mask leaves out in thin lines, such as the rims of glasses: float32 (S, S) 0..1, 1 = left out.
+
+    Args:
+        mask: float32 (S, S) 0..1.
+    """
+    closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((_GAP_PX, _GAP_PX), np.uint8))
+    return np.asarray(cv2.subtract(closed, mask), np.float32)
 
 
 def _as_mask(plane: Plane, strength: float = 1.0) -> Mask:

@@ -21,12 +21,14 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from vcam.training.data import LARGE
-from vcam.training.identity_space import DIMENSIONS
+from vcam.training.identity_space import DIMENSIONS, nobodies
 from vcam.training.loop import load_mean
 from vcam.training.networks import AadGenerator, AeiNet, AeiNetSettings, Contest, enlarge
 from vcam.training.pack import register, write_atomically
 
 OPSET = 17
+EMPHASIS = 1.5  # of an identity, against the mean of many
+NOBODIES = 4000  # random identities, whose mean style is taken for the mean of people
 _HALVED_FROM = 256  # smaller tensors stay float32: nothing is gained
 
 
@@ -109,14 +111,19 @@ def export_generator(net: AeiNet, models_dir: Path) -> list[Path]:
     return written
 
 
-def load_generator(checkpoint: Path) -> AeiNet:
+def load_generator(checkpoint: Path, emphasis: float = EMPHASIS) -> AeiNet:
     """The running mean of a generator's checkpoint, ready for measuring or export.
+
+    Args:
+        checkpoint: what the training has written.
+        emphasis: how strongly it wears what is particular about a face; 1 = as trained.
 
     Raises:
         BadInput: it is not there, or belongs to another net.
     """
     contest = load_mean(checkpoint, Contest(AeiNet(AeiNetSettings())))
     assert isinstance(contest, Contest)
+    contest.net.identity.emphasise(emphasis, torch.from_numpy(nobodies(NOBODIES)))
     return contest.net
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from vcam import topology as topo
 from vcam.geometry import ARCFACE_112, compose, invert, similarity
-from vcam.training.augment import centred_similarity
+from vcam.training.augment import blend, centred_similarity
 from vcam.training.data import (
     EMBEDDER_SIZE,
     SETS,
@@ -34,6 +34,7 @@ from vcam.training.data import (
     points_to_large,
     unit_embeddings,
 )
+from vcam.training.glasses import draw_glasses, lines_round_eyes
 from vcam.training.identity_space import lift
 from vcam.training.loop import Plan, Sheet, pick_device, rounds, start, train_as_told
 from vcam.training.losses import Batch, Guides, Weights, composite, generator_losses, sampling_grid
@@ -47,6 +48,7 @@ from vcam.training.warm_start import warm_start
 LABELLED_SHARE = 0.4  # of the swaps wear somebody of known age, sex and origin
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
 BROW_MARGIN = 0.08  # so far above the brows the identity is still looked for
+EYE_GROWN = 1.15  # the lids' very edge, lashes and all, belongs to the eye
 OPENING_EDGE_PX = 0.7  # of 128: how softly the swap ends at the lips' and the lids' inner edge
 SOFT_SETS = ("celeba_test",)  # may be targets all the same
 
@@ -65,6 +67,7 @@ class GeneratorSettings:
         sharp_targets: share of swaps whose target is of a set stored at 256 px.
         blurred: share of pictures, targets and answers alike, that a bad camera or a far face made soft.
         most_blur_px: deviation of the strongest such blur, in px of 256.
+        glasses: share of targets on which glasses are drawn.
         seed: of all random choices.
         weights: of the losses.
         net: sizes of the generator.
@@ -79,6 +82,7 @@ class GeneratorSettings:
     sharp_targets: float = 0.7
     blurred: float = 0.3
     most_blur_px: float = 2.0
+    glasses: float = 0.25
     seed: int = 0
     weights: Weights = field(default_factory=Weights)
     net: AeiNetSettings = field(default_factory=AeiNetSettings)
@@ -182,6 +186,7 @@ class _Example:
     identity: NDArray[np.float32]
     teacher_identity: NDArray[np.float32]
     mirrored: bool
+    rims: NDArray[np.uint8]  # (128, 128) of drawn glasses
 
 
 def make_batch(pool: Pool, settings: GeneratorSettings, step: int) -> Batch:
@@ -205,8 +210,20 @@ def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Gen
     worn = row
     if rng.random() < settings.another_photo:
         worn = int(rng.choice(pool.photos[int(pool.person[row])]))
+    target, rims = _with_glasses(pool, settings, rng, row, target)
     target, answer = _softened(settings, rng, target, answer)
-    return _Example(row, target, answer, pool.identities[worn], pool.teacher_identities[worn], rng.random() < 0.5)
+    return _Example(row, target, answer, pool.identities[worn], pool.teacher_identities[worn], rng.random() < 0.5, rims)
+
+
+def _with_glasses(
+    pool: Pool, settings: GeneratorSettings, rng: np.random.Generator, row: int, target: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Now and then the target with glasses; and where their rims are, uint8 (128, 128)."""
+    if rng.random() >= settings.glasses:
+        return target, np.zeros((SIZE, SIZE), np.uint8)
+    colour, where = draw_glasses(points_to_large(pool.landmarks[row, :, :2]), len(target), rng)
+    rims = cv2.resize(where, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return blend(colour, target, where), np.asarray(rims, np.uint8)
 
 
 def _softened(
@@ -229,8 +246,10 @@ def _swap_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Genera
         share = np.float32(rng.uniform(0.3, 0.7))
         identity = _mix(identity, pool.identities[sources[1]], share)
         teacher = _mix(teacher, pool.teacher_identities[sources[1]], share)
-    (target,) = _softened(settings, rng, pool.large[row])
-    return _Example(row, target, target, identity, teacher, rng.random() < 0.5)
+    answer = pool.large[row]
+    target, rims = _with_glasses(pool, settings, rng, row, answer)
+    target, answer = _softened(settings, rng, target, answer)
+    return _Example(row, target, answer, identity, teacher, rng.random() < 0.5, rims)
 
 
 def _mix(a: NDArray[np.float32], b: NDArray[np.float32], share: np.float32) -> NDArray[np.float32]:
@@ -241,8 +260,8 @@ def _mix(a: NDArray[np.float32], b: NDArray[np.float32], share: np.float32) -> N
 def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random.Generator) -> Batch:
     rows = [e.row for e in examples]
     mirrored = [e.mirrored for e in examples]
-    masks = [[_mirror(m, e.mirrored) for m in face_masks(pool.landmarks[e.row, :, :2])] for e in examples]
-    area, core, detail, inside = (
+    masks = [[_mirror(m, e.mirrored) for m in _masks_of(pool, e)] for e in examples]
+    area, core, detail, inside, told = (
         torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True)
     )
     crops = [
@@ -264,6 +283,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         core=core,
         detail=detail,
         inside=inside,
+        told=told,
         tones=torch.from_numpy(np.stack([_tone(rng) for _ in rows])),
         embedder_grid=sampling_grid(torch.from_numpy(np.stack(crops)).float(), EMBEDDER_SIZE),
         mesh_grid=sampling_grid(torch.from_numpy(np.stack(mesh_crops)).float(), MESH_SIZE),
@@ -281,6 +301,23 @@ def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
     return stacked.div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
 
 
+def _masks_of(pool: Pool, example: _Example) -> tuple[NDArray[np.uint8], ...]:
+    """The masks of an example, glasses and all; and at last how surely each place is known to be swapped or not."""
+    points = pool.landmarks[example.row, :, :2]
+    area, core, detail, inside = face_masks(points)
+    outside_rims = 255 - example.rims
+    told = np.full((SIZE, SIZE), 255, np.uint8)
+    if not example.rims.any():
+        told -= lines_round_eyes(pool.faces.images[example.row], points)
+    return (
+        np.minimum(area, outside_rims),
+        np.minimum(core, outside_rims),
+        detail,
+        np.maximum(inside, example.rims),
+        told,
+    )
+
+
 def face_masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
     """The places of a face that losses tell apart: uint8 (128, 128) each.
 
@@ -291,9 +328,9 @@ def face_masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
         Face area with a soft edge, without what lies between lips and between lids; the same without the forehead;
         mouth, eyes and brows; what lies between lips and between lids.
     """
-    inside = polygon_mask(points[topo.LIPS_INNER], 0.9)
+    inside = polygon_mask(points[topo.LIPS_INNER], 0.95)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
-        inside |= polygon_mask(points[eye], 1.0)
+        inside |= polygon_mask(points[eye], EYE_GROWN)
     brows = np.concatenate([points[topo.BROWS], topo.above_brows(points, FOREHEAD_HEIGHT)])
     area = cv2.blur(polygon_mask(points[topo.OVAL], 1.06) | polygon_mask(_hull(brows)), (9, 9))
     area = np.minimum(area, 255 - cv2.GaussianBlur(inside, (0, 0), OPENING_EDGE_PX))

@@ -24,6 +24,11 @@ def lift_matrix() -> NDArray[np.float32]:
     return (q * np.sign(np.diag(r))).astype(np.float32)  # the sign makes the factorisation unique
 
 
+def nobodies(count: int) -> NDArray[np.float32]:
+    """Identities drawn at random: float32 (count, 512), unit length; the same ones every time."""
+    return lift(np.random.default_rng(_SEED + 1).standard_normal((count, TEACHER_DIMENSIONS)).astype(np.float32))
+
+
 def lift(embeddings128: NDArray[np.float32]) -> NDArray[np.float32]:
     """Unit vectors in the identity space from the teacher's raw embeddings.
 

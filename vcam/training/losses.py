@@ -20,9 +20,11 @@ from vcam.training.networks import Contest, enlarge, halve
 from vcam.training.teachers import Teacher
 
 _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
+_EXACT = 0.05  # half a pixel of 192: a smile is made of errors no larger than two
+_OWN_PLACES = 4.0
 _COLOURED = 0.7  # brows and lips have a colour of their own, in bounds
 _FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
-_EXPRESSION = [topo.MESH[i] for i in (*topo.LIPS, *topo.EYES, *topo.BROW_LEFT[:5], *topo.BROW_RIGHT[:5], *topo.NOSE)]
+_EXPRESSION = [topo.MESH[i] for i in (*topo.LIPS, *topo.EYES, *topo.BROWS, *topo.NOSE)]
 _GAP_ENDS = (
     (topo.LIP_UPPER, topo.LIP_LOWER),
     (topo.LID_UPPER_LEFT, topo.LID_LOWER_LEFT),
@@ -37,7 +39,8 @@ class Batch:
 
     Attributes:
         targets: (B, 3, 256, 256) the generator's input.
-        answers: (B, 3, 256, 256) the known answer of a reverse pair; the target itself of a true swap.
+        answers: (B, 3, 256, 256) the known answer of a reverse pair; the target itself of a true swap, without the
+            glasses that were drawn on it.
         identities: (B, 512) unit vectors to wear, as the embedder that ships gives them.
         teacher_identities: (B, 128) the same identities as unit vectors of the teacher.
         own_identities: (B, 512) unit vectors of the person in ``answers``.
@@ -46,7 +49,8 @@ class Batch:
             target's own mouth and eyes are seen.
         core: (B, 1, 128, 128) the face area without the forehead: where the identity is looked for.
         detail: (B, 1, 128, 128) 1 on mouth, eyes and brows.
-        inside: (B, 1, 128, 128) 1 between the lips and between the lids.
+        inside: (B, 1, 128, 128) 1 between the lips and between the lids, and on the rims of glasses.
+        told: (B, 1, 128, 128) 0 where nobody knows whether the swap or the target should be seen.
         tones: (B, 3) how the embedder sees the picture's contrast, brightness and colour (0 = grey, 1 = as it is).
         embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
         mesh_grid: (B, 192, 192, 2) the same for the mesh net.
@@ -63,6 +67,7 @@ class Batch:
     core: Tensor
     detail: Tensor
     inside: Tensor
+    told: Tensor
     tones: Tensor
     embedder_grid: Tensor
     mesh_grid: Tensor
@@ -96,15 +101,15 @@ class Weights:
 
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
-    identity_swap: float = 5.0
-    likeness: float = 2.0
+    identity_swap: float = 8.0
+    likeness: float = 4.0
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
     background: float = 4.0
-    landmarks: float = 3.0
+    landmarks: float = 6.0
     inside: float = 1.5
-    openings: float = 4.0
+    openings: float = 8.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
@@ -246,6 +251,12 @@ def feature_loss(made: list[Tensor], wanted: list[Tensor]) -> Tensor:
     return torch.stack(parts).sum()
 
 
+def mask_loss(logit: Tensor, batch: Batch) -> Tensor:
+    """Cross-entropy of the predicted mask; the small places that stay the target's own count several times."""
+    weight = batch.told * (1 + _OWN_PLACES * batch.inside)
+    return (functional.binary_cross_entropy_with_logits(logit, batch.area, reduction="none") * weight).mean()
+
+
 def identity_loss(made: Tensor, wanted: Tensor) -> Tensor:
     """1 - cosine of unit vectors (B, D)."""
     return (1 - (made * wanted).sum(1)).mean()
@@ -313,7 +324,7 @@ def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weig
     """
     assert isinstance(net, Contest)
     colour, mask_logit = (output.float() for output in net.net(batch.targets, batch.identities))
-    losses = {"mask": weights.mask * functional.binary_cross_entropy_with_logits(mask_logit, batch.area)}
+    losses = {"mask": weights.mask * mask_loss(mask_logit, batch)}
     reverse_share = batch.reverse / len(colour)
     if batch.reverse:
         parts = _reverse_losses(colour, batch, guides, weights)
@@ -353,7 +364,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     n = batch.reverse
     colour, targets = colour[n:], batch.targets[n:]
     area, detail, grid = batch.area[n:], batch.detail[n:], batch.embedder_grid[n:]
-    coarse, coarse_targets = halve(colour), halve(targets)
+    coarse, coarse_targets, bare = halve(colour), halve(targets), batch.answers[n:]
     swaps = composite(coarse, coarse_targets, area)
     # With the forehead in view, a painted fringe is the cheapest likeness: a row of marks under the hair.
     made, _ = guides.embed(composite(coarse, coarse_targets, batch.core[n:]), grid, batch.tones[n:])
@@ -371,11 +382,11 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "chroma": weights.chroma * chroma_loss(swaps, coarse_targets, skin),
         "light": weights.light * light_loss(swaps, coarse_targets),
         "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
-        "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=0.2),
+        "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=_EXACT),
         "openings": weights.openings * openings_loss(made_expression, expression),
         "inside": weights.inside * masked_l1(coarse, coarse_targets, batch.inside[n:]),
-        "texture": weights.texture * texture_loss(coarse, coarse_targets, area),
-        "fine_texture": weights.fine_texture * texture_loss(colour, targets, enlarge(area)),
+        "texture": weights.texture * texture_loss(coarse, halve(bare), area),
+        "fine_texture": weights.fine_texture * texture_loss(colour, bare, enlarge(area)),
         "ghost": weights.ghost * ghost_loss(colour, targets, features),
         "lattice": weights.lattice * (lattice_loss(coarse, area) + lattice_loss(colour, enlarge(area))),
         "cycle": weights.cycle * reconstruction_loss(halve(undone), coarse_targets[:half], area[:half], detail[:half]),
