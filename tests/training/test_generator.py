@@ -349,7 +349,7 @@ def test_head_pose_finds_a_turn() -> None:
 
 def test_the_batch_of_a_step_is_always_the_same(faces: data.Faces, tmp_path: Path) -> None:
     pool = gather(faces, data.LargePictures(tmp_path, faces))
-    settings = GeneratorSettings(batch=4, reverse_only_steps=1, candidates=8)
+    settings = GeneratorSettings(batch=4, reverse_only_steps=1, candidates=8, glasses=0)
     first, again, other = (make_batch(pool, settings, step) for step in (3, 3, 4))
     assert torch.equal(first.targets, again.targets)
     assert not torch.equal(first.targets, other.targets)
@@ -361,7 +361,7 @@ def test_the_batch_of_a_step_is_always_the_same(faces: data.Faces, tmp_path: Pat
 def test_a_blurred_picture_is_asked_for_blurred(faces: data.Faces, tmp_path: Path) -> None:
     pool = gather(faces, data.LargePictures(tmp_path, faces))
     sharp, soft = (
-        make_batch(pool, GeneratorSettings(batch=4, reverse_only_steps=0, candidates=8, blurred=share), 3)
+        make_batch(pool, GeneratorSettings(batch=4, reverse_only_steps=0, candidates=8, blurred=share, glasses=0), 3)
         for share in (0.0, 1.0)
     )
     for one, other in ((sharp.answers, soft.answers), (sharp.targets, soft.targets)):
