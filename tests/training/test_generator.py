@@ -50,7 +50,7 @@ from vcam.training.losses import (  # noqa: E402
     toned,
 )
 from vcam.training.mesher import MESH_POINTS  # noqa: E402
-from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic, Sharpener, enlarge, halve  # noqa: E402
+from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic, Sharpener, enlarge, halve, mask_of  # noqa: E402
 from vcam.training.pairs import head_pose, pseudo_input, thin_plate_field  # noqa: E402
 from vcam.training.teachers import Teacher  # noqa: E402
 
@@ -270,7 +270,8 @@ def test_a_pseudo_input_keeps_eyes_and_mouth() -> None:
 
 def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:
     points = face_landmarks()[:, :2]
-    area, core, _, inside = face_masks(points)
+    area, core, _, inside, cheeks = face_masks(points)
+    assert cheeks[round(points[topo.NOSE_TIP, 1]), round(points[topo.NOSE_TIP, 0])] == 0
     for group in (topo.LIPS_INNER, topo.EYE_LEFT, topo.EYE_RIGHT):
         x, y = np.round(points[group].mean(0)).astype(int)
         assert area[y, x] < 40
@@ -434,7 +435,7 @@ def test_the_exported_graphs_agree_with_torch() -> None:
         (style,) = identity.run(["style"], {"embedding": embedding})
         swap, mask = generator.run(["swap", "mask"], {"target": target, "style": style})
         np.testing.assert_allclose(swap, colour.numpy(), atol=tolerance)
-        np.testing.assert_allclose(mask, torch.sigmoid(enlarge(logit)).numpy(), atol=tolerance)
+        np.testing.assert_allclose(mask, mask_of(logit).numpy(), atol=tolerance)
 
 
 def test_the_frame_graph_holds_no_identity_layer() -> None:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from vcam.training.data import LARGE
 from vcam.training.identity_space import DIMENSIONS, nobodies
 from vcam.training.loop import load_mean
-from vcam.training.networks import AadGenerator, AeiNet, AeiNetSettings, Contest, enlarge
+from vcam.training.networks import AadGenerator, AeiNet, AeiNetSettings, Contest, mask_of
 from vcam.training.pack import register, write_atomically
 
 OPSET = 17
@@ -42,7 +42,7 @@ class _FrameGraph(nn.Module):
     def forward(self, target: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
         """Target (1, 3, S, S), style (1, K) -> swap (1, 3, S, S) in -1..1, mask (1, 1, S, S) in 0..1."""
         swap, mask_logit = self.generator(target, style)
-        return swap, torch.sigmoid(enlarge(mask_logit))
+        return swap, mask_of(mask_logit)
 
 
 def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> onnx.ModelProto:

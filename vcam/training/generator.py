@@ -39,7 +39,7 @@ from vcam.training.identity_space import lift
 from vcam.training.loop import Plan, Sheet, pick_device, rounds, start, train_as_told
 from vcam.training.losses import Batch, Guides, Weights, composite, generator_losses, sampling_grid
 from vcam.training.mesher import MESH_SIZE
-from vcam.training.networks import AeiNet, AeiNetSettings, Contest, enlarge
+from vcam.training.networks import AeiNet, AeiNetSettings, Contest, mask_of
 from vcam.training.options import Options
 from vcam.training.pairs import Likeness, likeness_of, nearest, polygon_mask, pseudo_input
 from vcam.training.sheets import bands
@@ -261,7 +261,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
     rows = [e.row for e in examples]
     mirrored = [e.mirrored for e in examples]
     masks = [[_mirror(m, e.mirrored) for m in _masks_of(pool, e)] for e in examples]
-    area, core, detail, inside, told = (
+    area, core, detail, inside, cheeks, told = (
         torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True)
     )
     crops = [
@@ -283,6 +283,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         core=core,
         detail=detail,
         inside=inside,
+        cheeks=cheeks,
         told=told,
         tones=torch.from_numpy(np.stack([_tone(rng) for _ in rows])),
         embedder_grid=sampling_grid(torch.from_numpy(np.stack(crops)).float(), EMBEDDER_SIZE),
@@ -304,7 +305,7 @@ def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
 def _masks_of(pool: Pool, example: _Example) -> tuple[NDArray[np.uint8], ...]:
     """The masks of an example, glasses and all; and at last how surely each place is known to be swapped or not."""
     points = pool.landmarks[example.row, :, :2]
-    area, core, detail, inside = face_masks(points)
+    area, core, detail, inside, cheeks = face_masks(points)
     outside_rims = 255 - example.rims
     told = np.full((SIZE, SIZE), 255, np.uint8)
     if not example.rims.any():
@@ -314,6 +315,7 @@ def _masks_of(pool: Pool, example: _Example) -> tuple[NDArray[np.uint8], ...]:
         np.minimum(core, outside_rims),
         detail,
         np.maximum(inside, example.rims),
+        np.minimum(cheeks, outside_rims),
         told,
     )
 
@@ -326,7 +328,7 @@ def face_masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
 
     Returns:
         Face area with a soft edge, without what lies between lips and between lids; the same without the forehead;
-        mouth, eyes and brows; what lies between lips and between lids.
+        mouth, eyes and brows; what lies between lips and between lids; cheeks.
     """
     inside = polygon_mask(points[topo.LIPS_INNER], 0.95)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
@@ -343,7 +345,10 @@ def face_masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
         detail |= polygon_mask(points[eye], 1.5)
     for brow in (topo.BROW_LEFT, topo.BROW_RIGHT):
         detail |= np.asarray(cv2.dilate(polygon_mask(_hull(points[brow])), np.ones((11, 7), np.uint8)), np.uint8)
-    return np.asarray(area, np.uint8), np.asarray(core, np.uint8), detail, inside
+    cheeks = np.where(detail > 0, 0, core)
+    cheeks[: max(int(points[topo.EYES, 1].max()), 0)] = 0
+    cheeks[cv2.dilate(polygon_mask(_hull(points[topo.NOSE])), np.ones((3, 3), np.uint8)) > 0] = 0
+    return np.asarray(area, np.uint8), np.asarray(core, np.uint8), detail, inside, np.asarray(cheeks, np.uint8)
 
 
 def _hull(points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -383,7 +388,7 @@ def sheet_of(faces: Faces, large: LargePictures, count: int = 16) -> Sheet:
         assert isinstance(net, Contest)
         with torch.inference_mode():
             colour, logit = net.net(shown, worn)
-            swaps = composite(colour, shown, torch.sigmoid(enlarge(logit)))
+            swaps = composite(colour, shown, mask_of(logit))
         swapped = ((swaps.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
         return bands(*pictures, swapped)
 

@@ -40,7 +40,7 @@ from vcam.training.identity_judge import (
 )
 from vcam.training.identity_space import lift
 from vcam.training.mesher import MESH_SIZE, Mesher, join_looks, to_side
-from vcam.training.networks import AeiNet, enlarge
+from vcam.training.networks import AeiNet, mask_of
 from vcam.training.pairs import polygon_mask
 from vcam.training.teachers import Teacher
 
@@ -360,7 +360,7 @@ def swap_with(net: AeiNet) -> Swap:
         for start in range(0, len(targets), 20):
             x = torch.from_numpy(targets[start : start + 20]).permute(0, 3, 1, 2).float() / 127.5 - 1
             colour, logit = net(x, torch.from_numpy(identities[start : start + 20]))
-            y = x + torch.sigmoid(enlarge(logit)) * (colour - x)
+            y = x + mask_of(logit) * (colour - x)
             results.append(((y.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
         return np.concatenate(results)
 

@@ -20,7 +20,7 @@ from vcam.training.networks import Contest, enlarge, halve
 from vcam.training.teachers import Teacher
 
 _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
-_EXACT = 0.05  # half a pixel of 192: a smile is made of errors no larger than two
+_EXACT = 0.1  # a pixel of 192: a smile is made of errors no larger than two
 _OWN_PLACES = 4.0
 _COLOURED = 0.7  # brows and lips have a colour of their own, in bounds
 _FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
@@ -29,6 +29,9 @@ _GAP_ENDS = (
     (topo.LIP_UPPER, topo.LIP_LOWER),
     (topo.LID_UPPER_LEFT, topo.LID_LOWER_LEFT),
     (topo.LID_UPPER_RIGHT, topo.LID_LOWER_RIGHT),
+    (topo.MOUTH_LEFT, topo.LIP_UPPER),
+    (topo.MOUTH_RIGHT, topo.LIP_UPPER),
+    (topo.MOUTH_LEFT, topo.MOUTH_RIGHT),
 )
 _GAPS = [[_EXPRESSION.index(topo.MESH[pair[end]]) for pair in _GAP_ENDS] for end in (0, 1)]
 
@@ -50,6 +53,7 @@ class Batch:
         core: (B, 1, 128, 128) the face area without the forehead: where the identity is looked for.
         detail: (B, 1, 128, 128) 1 on mouth, eyes and brows.
         inside: (B, 1, 128, 128) 1 between the lips and between the lids, and on the rims of glasses.
+        cheeks: (B, 1, 128, 128) 1 on the cheeks, where a smile makes its folds.
         told: (B, 1, 128, 128) 0 where nobody knows whether the swap or the target should be seen.
         tones: (B, 3) how the embedder sees the picture's contrast, brightness and colour (0 = grey, 1 = as it is).
         embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
@@ -67,6 +71,7 @@ class Batch:
     core: Tensor
     detail: Tensor
     inside: Tensor
+    cheeks: Tensor
     told: Tensor
     tones: Tensor
     embedder_grid: Tensor
@@ -88,7 +93,9 @@ class Weights:
         background: outside the face area against the target (swaps).
         landmarks: expression landmarks against the target's (swaps).
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
-        openings: the gaps between lips and between lids against the target's (swaps).
+        folds: light and shadow on the cheeks against the target's (swaps).
+        openings: the gaps between lips and between lids, and the lift of the mouth's corners, against the target's
+            (swaps).
         cycle: the swap undone against the target (swaps).
         mask: the predicted mask against the face area.
         texture: how much fine detail each place has, against the answer's or the target's.
@@ -101,17 +108,18 @@ class Weights:
 
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
-    identity_swap: float = 8.0
+    identity_swap: float = 10.0
     likeness: float = 4.0
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
     background: float = 4.0
-    landmarks: float = 6.0
+    landmarks: float = 2.5
     inside: float = 1.5
-    openings: float = 8.0
+    folds: float = 2.0
+    openings: float = 20.0
     cycle: float = 4.0
-    mask: float = 1.0
+    mask: float = 3.0
     texture: float = 8.0
     lattice: float = 8.0
     fine: float = 4.0
@@ -274,15 +282,22 @@ def chroma_loss(swaps: Tensor, targets: Tensor, skin: Tensor) -> Tensor:
     return (functional.avg_pool2d(error, 4, 2).abs() * functional.avg_pool2d(skin, 4, 2)).mean()
 
 
+def folds_loss(swaps: Tensor, targets: Tensor, cheeks: Tensor) -> Tensor:
+    """How far the grey of the cheeks is from the target's: 4 px means every 2 px, over the cheeks."""
+    grey = (swaps - targets).mean(1, keepdim=True)
+    where = functional.avg_pool2d(cheeks, 4, 2)
+    return (functional.avg_pool2d(grey, 4, 2).abs() * where).mean() / where.mean().clamp_min(0.01)
+
+
 def masked_l1(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     """Mean absolute difference where the mask (B, 1, H, W) is 1; at least 1 % of the picture is reckoned."""
     return ((a - b).abs() * mask).mean() / mask.mean().clamp_min(0.01)
 
 
 def openings_loss(made: Tensor, wanted: Tensor) -> Tensor:
-    """Mean L1 of the vectors across the open mouth and the open eyes.
+    """Mean L1 of the vectors across the open mouth and the open eyes, and from the mouth's corners.
 
-    Among a hundred landmarks these six hardly count, yet they are the expression.
+    Among a hundred landmarks these few hardly count, yet they are the expression: a closed-lipped smile is its corners.
 
     Args:
         made: (B, P, 2) as ``Guides.expression`` gives them.
@@ -382,6 +397,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "chroma": weights.chroma * chroma_loss(swaps, coarse_targets, skin),
         "light": weights.light * light_loss(swaps, coarse_targets),
         "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
+        "folds": weights.folds * folds_loss(swaps, coarse_targets, batch.cheeks[n:]),
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=_EXACT),
         "openings": weights.openings * openings_loss(made_expression, expression),
         "inside": weights.inside * masked_l1(coarse, coarse_targets, batch.inside[n:]),

@@ -30,6 +30,7 @@ _FINE = 32  # channels at S/2
 _SHARP = 32  # channels at S of the layers that bring S to 2S
 _NEAR_AND_FAR = ((1, 3, 0), (0, 3, 1))  # quarters: what the two halves of a pixel take of its neighbours
 _BILINEAR = torch.tensor([[[[v * h / 16 for h in x] for v in y]] for y in _NEAR_AND_FAR for x in _NEAR_AND_FAR])
+_DECISION = 2.5
 _GATE_START = -1.0  # before the sigmoid: at first a quarter of the target's finest detail comes through
 
 
@@ -182,6 +183,14 @@ class Sharpener(nn.Module):
         colour = torch.tanh(enlarged_apart(out[:, :3]) + added)
         colour = colour + torch.sigmoid(gate.repeat(1, 3, 1, 1)) * finest
         return functional.pixel_shuffle(colour.clamp(-1, 1), 2)
+
+
+def mask_of(logit: Tensor) -> Tensor:
+    """The mask at full size from its logit: (B, 1, S, S) -> (B, 1, 2S, 2S) in 0..1.
+
+    What is learnt is a probability; a mask must decide, or half of the old face is seen wherever there is doubt.
+    """
+    return torch.sigmoid(_DECISION * enlarge(logit))
 
 
 def halve(x: Tensor) -> Tensor:

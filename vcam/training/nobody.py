@@ -26,7 +26,7 @@ from vcam.errors import BadInput
 from vcam.training.data import LARGE, SETS, Faces, load_faces, points_to_large, read_large, unit_embeddings
 from vcam.training.export import load_generator
 from vcam.training.identity_space import lift
-from vcam.training.networks import AeiNet, enlarge
+from vcam.training.networks import AeiNet, mask_of
 from vcam.training.pack import write_atomically
 from vcam.training.pairs import likeness_of, thin_plate_field
 
@@ -163,7 +163,7 @@ def render(net: AeiNet, canvas: NDArray[np.uint8], identity: NDArray[np.float32]
     x = torch.from_numpy(canvas).permute(2, 0, 1)[None].float() / 127.5 - 1
     colour, logit = net(x, torch.from_numpy(identity)[None])
     swap = ((colour[0].permute(1, 2, 0).numpy() + 1) * 127.5).clip(0, 255)
-    mask = torch.sigmoid(enlarge(logit))[0, 0].numpy()[..., None]
+    mask = mask_of(logit)[0, 0].numpy()[..., None]
     return np.asarray((canvas + mask * (swap - canvas)).clip(0, 255).round(), np.uint8)
 
 
