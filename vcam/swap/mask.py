@@ -31,7 +31,7 @@ FOREHEAD = 0.45  # how far the hull reaches above the brows, in distances from b
 PARTED, OPEN = 0.06, 0.16  # gap of the lips in mouth widths: an open mouth's inside begins to show, shows fully
 MOUTH_FEATHER = 0.012  # of the crop's side
 EYE_FEATHER = 0.008
-EYE_GROWN = 1.15  # of the lids' contour: lashes belong to the eye, and a worn lid would cut through them
+EYE_GROWN = 1.3  # of the lids' contour: lashes belong to the eye, and a worn lid would cut through them
 _GAP_PX = 7  # wider than the rims of glasses in a mask of 128 px, narrower than an eye
 _SHIFT_BITS = 4  # polygons are drawn to 1/16 px, or edges would tremble by whole pixels
 

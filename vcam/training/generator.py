@@ -48,7 +48,7 @@ from vcam.training.warm_start import warm_start
 LABELLED_SHARE = 0.4  # of the swaps wear somebody of known age, sex and origin
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
 BROW_MARGIN = 0.08  # so far above the brows the identity is still looked for
-EYE_GROWN = 1.15  # the lids' very edge, lashes and all, belongs to the eye
+EYE_GROWN = 1.3  # the lids' very edge, lashes and all, belongs to the eye
 OPENING_EDGE_PX = 0.7  # of 128: how softly the swap ends at the lips' and the lids' inner edge
 SOFT_SETS = ("celeba_test",)  # may be targets all the same
 
