@@ -81,13 +81,14 @@ def _where(mask: Mask, landmarks_in_crop: Points, size: int, occlusion: Mask | N
     points = np.asarray((landmarks_in_crop + 0.5) * (MASK_SIDE_PX / size) - 0.5, np.float32)
     hull = face_hull_mask(points, MASK_SIDE_PX)
     taken = _resized(mask, MASK_SIDE_PX)
-    covered = np.maximum(taken, rows_of_brows(points, MASK_SIDE_PX)) * (1 - thin_gaps(taken))
+    covered = np.maximum(taken, rows_of_brows(points, MASK_SIDE_PX))
     hidden = None if occlusion is None else believed(_resized(occlusion, MASK_SIDE_PX), hull)
     combined = combine_masks(covered, hull, hidden)
-    combined *= 1 - open_eyes_mask(points, MASK_SIDE_PX)
+    own = cv2.max(thin_gaps(taken), open_eyes_mask(points, MASK_SIDE_PX))
     mouth = open_mouth_mask(points, MASK_SIDE_PX)
     if mouth is not None:
-        combined *= 1 - mouth
+        cv2.max(own, mouth, dst=own)
+    combined *= 1 - own
     return combined
 
 

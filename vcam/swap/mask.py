@@ -30,8 +30,8 @@ HIDDEN_SHARE, PLAIN_SHARE = 0.25, 0.45  # of the face that an occlusion leaves: 
 FOREHEAD = 0.45  # how far the hull reaches above the brows, in distances from brows to mouth
 PARTED, OPEN = 0.06, 0.16  # gap of the lips in mouth widths: an open mouth's inside begins to show, shows fully
 MOUTH_FEATHER = 0.012  # of the crop's side
-EYE_FEATHER = 0.008
 EYE_GROWN = 1.3  # of the lids' contour: lashes belong to the eye, and a worn lid would cut through them
+_LIDS = np.stack([EYE_LEFT, EYE_RIGHT])
 _GAP_PX = 7  # wider than the rims of glasses in a mask of 128 px, narrower than an eye
 _SHIFT_BITS = 4  # polygons are drawn to 1/16 px, or edges would tremble by whole pixels
 
@@ -106,9 +106,9 @@ def open_eyes_mask(landmarks_in_crop: Points, size: int) -> Mask:
     Returns:
         float32 (size, size) 0..1.
     """
-    lids = (landmarks_in_crop[eye] for eye in (EYE_LEFT, EYE_RIGHT))
-    left, right = (fill_polygon(lid.mean(0) + EYE_GROWN * (lid - lid.mean(0)), size) for lid in lids)
-    return _as_mask(feather(left | right, max(round(EYE_FEATHER * size), 1)))
+    lids = landmarks_in_crop[_LIDS]  # (2, 16, 2)
+    middle = lids.mean(1, keepdims=True)
+    return _as_mask(fill_polygons(middle + EYE_GROWN * (lids - middle), size))
 
 
 def thin_gaps(mask: Mask) -> Mask:
@@ -128,9 +128,14 @@ def _as_mask(plane: Plane, strength: float = 1.0) -> Mask:
 
 def fill_polygon(points: NDArray[np.number], size: int) -> Plane:
     """uint8 (size, size): 255 inside the polygon (N, 2), 0 outside, with smooth edges."""
+    return fill_polygons(points[None], size)
+
+
+def fill_polygons(polygons: NDArray[np.number], size: int) -> Plane:
+    """The same with several polygons (K, N, 2), none over another."""
     plane = np.zeros((size, size), np.uint8)
-    fixed = np.round(np.clip(points, -size, 2 * size) * (1 << _SHIFT_BITS)).astype(np.int32)
-    cv2.fillPoly(plane, [fixed], (255,), cv2.LINE_AA, _SHIFT_BITS)
+    fixed = np.round(np.clip(polygons, -size, 2 * size) * (1 << _SHIFT_BITS)).astype(np.int32)
+    cv2.fillPoly(plane, list(fixed), (255,), cv2.LINE_AA, _SHIFT_BITS)
     return plane
 
 
@@ -144,7 +149,7 @@ def believed(occlusion: Mask, hull: Mask) -> Mask:
     Returns:
         A new float32 (S, S): the mask as it is while 45 % of the face are seen, 1 everywhere below 25 %.
     """
-    share = float((occlusion * hull).sum()) / max(float(hull.sum()), 1.0)
+    share = float(np.vdot(occlusion, hull)) / max(float(hull.sum()), 1.0)
     weight = min(max((share - HIDDEN_SHARE) / (PLAIN_SHARE - HIDDEN_SHARE), 0.0), 1.0)
     return np.asarray(1 - np.float32(weight) * (1 - occlusion), np.float32)
 
