@@ -42,6 +42,7 @@ BROW_RIGHT = _span(6)
 NOSE = _span(7)
 CHEEKS = _span(8)
 EYES = np.concatenate([EYE_LEFT, EYE_RIGHT])
+EYE_GROWN = 1.3  # of the lids' contour: lashes belong to the eye, and a worn lid would cut through them
 BROWS = np.concatenate([BROW_LEFT, BROW_RIGHT])
 LIPS = np.concatenate([LIPS_OUTER, LIPS_INNER])
 

@@ -30,7 +30,7 @@ class Region(IntEnum):
     HAIR = 8
 
 
-# What the swap replaces. Hair and everything else stay the user's own; glasses do not, for one's own eyes show in them.
+# What the swap replaces. Hair and everything else stay the user's own; glasses do not, for the face shows in them.
 FACE = (Region.SKIN, Region.BROWS, Region.EYES, Region.NOSE, Region.LIPS, Region.MOUTH, Region.GLASSES)
 HIDDEN_BELOW, SEEN_FROM = 0.2, 0.6  # probability of face: a pixel in doubt is rather swapped than shown bare
 

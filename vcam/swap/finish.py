@@ -76,7 +76,7 @@ def _where(mask: Mask, landmarks_in_crop: Points, size: int, occlusion: Mask | N
 
     Returns:
         float32 (M, M) 0..1 with M = ``MASK_SIDE_PX``: inside the face's hull where the engine or the brows say so,
-        without what is before the face, and without the inside of an open mouth and of open eyes.
+        without what is before the face, thin gaps such as rims of glasses, the inside of an open mouth and open eyes.
     """
     points = np.asarray((landmarks_in_crop + 0.5) * (MASK_SIDE_PX / size) - 0.5, np.float32)
     hull = face_hull_mask(points, MASK_SIDE_PX)

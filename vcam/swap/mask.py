@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vcam.imaging import feather
 from vcam.topology import (
     BROWS,
+    EYE_GROWN,
     EYE_LEFT,
     EYE_RIGHT,
     LIP_LOWER,
@@ -30,7 +31,6 @@ HIDDEN_SHARE, PLAIN_SHARE = 0.25, 0.45  # of the face that an occlusion leaves: 
 FOREHEAD = 0.45  # how far the hull reaches above the brows, in distances from brows to mouth
 PARTED, OPEN = 0.06, 0.16  # gap of the lips in mouth widths: an open mouth's inside begins to show, shows fully
 MOUTH_FEATHER = 0.012  # of the crop's side
-EYE_GROWN = 1.3  # of the lids' contour: lashes belong to the eye, and a worn lid would cut through them
 _LIDS = np.stack([EYE_LEFT, EYE_RIGHT])
 _GAP_PX = 7  # wider than the rims of glasses in a mask of 128 px, narrower than an eye
 _SHIFT_BITS = 4  # polygons are drawn to 1/16 px, or edges would tremble by whole pixels

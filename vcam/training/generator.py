@@ -48,7 +48,6 @@ from vcam.training.warm_start import warm_start
 LABELLED_SHARE = 0.4  # of the swaps wear somebody of known age, sex and origin
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
 BROW_MARGIN = 0.08  # so far above the brows the identity is still looked for
-EYE_GROWN = 1.3  # the lids' very edge, lashes and all, belongs to the eye
 OPENING_EDGE_PX = 0.7  # of 128: how softly the swap ends at the lips' and the lids' inner edge
 SOFT_SETS = ("celeba_test",)  # may be targets all the same
 
@@ -332,7 +331,7 @@ def face_masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
     """
     inside = polygon_mask(points[topo.LIPS_INNER], 0.95)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
-        inside |= polygon_mask(points[eye], EYE_GROWN)
+        inside |= polygon_mask(points[eye], topo.EYE_GROWN)
     brows = np.concatenate([points[topo.BROWS], topo.above_brows(points, FOREHEAD_HEIGHT)])
     area = cv2.blur(polygon_mask(points[topo.OVAL], 1.06) | polygon_mask(_hull(brows)), (9, 9))
     area = np.minimum(area, 255 - cv2.GaussianBlur(inside, (0, 0), OPENING_EDGE_PX))

@@ -22,6 +22,8 @@ Points = NDArray[np.float32]
 _FINE = 2  # rims are drawn at twice the resolution: half pixels of thickness show
 _SHIFT = 4  # and to a sixteenth of a pixel
 _TURNS = np.linspace(0, 2 * np.pi, 49)
+_FRAME = np.r_[19:49, 1:6]  # of the turns: over the top, and down both sides
+_LOWER = np.arange(25)
 _LINE_LEVELS = 9  # a line of so many grey levels round the eyes may be a rim
 _MATERIALS = (((8, 8, 10), 25), ((60, 38, 24), 25), ((120, 120, 124), 40), ((165, 135, 80), 30), ((90, 30, 40), 60))
 
@@ -57,11 +59,8 @@ def draw_glasses(landmarks: Points, size: int, rng: np.random.Generator) -> tupl
         turns = np.stack([np.cos(_TURNS), np.sin(_TURNS)], 1)
         edge = np.sign(turns) * np.abs(turns) ** (2 / roundness) * [half_width * seen, half_height]
         outline = centre + edge[:, :1] * right + edge[:, 1:] * down
-        lower = np.sin(_TURNS) > 0.1
-        _line(plane, outline[~lower & (np.pi < _TURNS)], thick)
-        _line(plane, outline[np.pi / 4 > _TURNS], thick)
-        _line(plane, outline[(3 * np.pi / 4 < _TURNS) & (1.1 * np.pi > _TURNS)], thick)
-        _line(plane, outline[np.pi + 0.1 >= _TURNS], rim)
+        _line(plane, outline[_FRAME], thick)
+        _line(plane, outline[_LOWER], rim)
         inner.append(centre - side * half_width * seen * right - 0.1 * half_height * down)
         outer.append(centre + side * half_width * seen * right - rng.uniform(0.1, 0.5) * half_height * down)
     top = (inner[0] + inner[1]) / 2 - rng.uniform(0, 0.25) * half_height * down
