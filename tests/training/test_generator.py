@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -22,6 +23,8 @@ from torch.nn.functional import interpolate, pixel_shuffle  # noqa: E402
 from vcam import topology as topo  # noqa: E402
 from vcam.errors import BadInput, VcamError  # noqa: E402
 from vcam.training import data, packed, require_torch  # noqa: E402
+from vcam.training.augment import blend  # noqa: E402
+from vcam.training.data import points_to_large  # noqa: E402
 from vcam.training.export import generator_graphs, store_half  # noqa: E402
 from vcam.training.generator import (  # noqa: E402
     LABELLED_SHARE,
@@ -31,7 +34,7 @@ from vcam.training.generator import (  # noqa: E402
     gather,
     make_batch,
 )
-from vcam.training.glasses import draw_glasses, lines_round_eyes  # noqa: E402
+from vcam.training.glasses import draw_glasses, find_rims, lines_round_eyes  # noqa: E402
 from vcam.training.identity_space import lift, lift_matrix, nobodies  # noqa: E402
 from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402
@@ -305,7 +308,54 @@ def test_a_line_beside_the_eyes_is_in_doubt_and_smooth_skin_is_not() -> None:
     assert doubt[90:].max() == 0
 
 
+def with_drawn_glasses(skin: np.ndarray, points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A picture of 256 px with glasses, and where they are."""
+    colour, where = draw_glasses(points, len(skin), np.random.default_rng(seed))
+    return blend(colour, skin, where), where
+
+
+def test_rims_are_found_where_they_are_and_not_on_bare_skin() -> None:
+    points = face_landmarks()[:, :2] * 2 + 0.5
+    skin = np.full((256, 256, 3), (200, 160, 130), np.uint8)
+    assert find_rims(skin, points) is None
+    found = 0
+    for seed in range(12):
+        picture, where = with_drawn_glasses(skin, points, seed)
+        rims = find_rims(picture, points)
+        if rims is not None:
+            found += 1
+            assert (where[rims > 200] > 40).mean() > 0.7
+            assert (rims[where > 200] > 100).mean() > 0.5
+    assert found >= 6
+
+
+def test_rims_that_people_wear_stay_and_donors_wear_none(faces: data.Faces, tmp_path: Path) -> None:
+    images = np.full_like(faces.images, 170)
+    wearer = next(
+        picture
+        for picture in (
+            with_drawn_glasses(np.full((256, 256, 3), 170, np.uint8), points_to_large(face_landmarks()[:, :2]), seed)[0]
+            for seed in range(12)
+        )
+        if find_rims(picture, points_to_large(face_landmarks()[:, :2])) is not None
+    )
+    images[:8] = cv2.resize(wearer, (128, 128), interpolation=cv2.INTER_AREA)
+    pool = gather(replace(faces, images=images), data.LargePictures(tmp_path, replace(faces, images=images)))
+    wearing = [row for row in range(12) if pool.rims_of(row) is not None]
+    assert wearing
+    assert max(wearing) < 8
+    settings = GeneratorSettings(batch=16, reverse_only_steps=1, candidates=12, blurred=0, glasses=0, another_photo=0)
+    batch = make_batch(pool, settings, 0)
+    on_rims = batch.inside - batch.inside.amin(0)  # what not every face has
+    assert on_rims.sum() > 0
+    rims = on_rims.gt(0.9).float()
+    changed = (batch.targets - batch.answers).abs().mean(1, keepdim=True) * enlarge(rims)
+    assert float(changed.sum() / enlarge(rims).sum()) < 0.05
+    assert float((batch.area * rims).sum() / rims.sum()) < 0.1
+
+
 def test_glasses_are_in_the_target_alone_and_left_to_it(faces: data.Faces, tmp_path: Path) -> None:
+    faces = replace(faces, images=np.full_like(faces.images, 170))
     pool = gather(faces, data.LargePictures(tmp_path, faces))
     bare, worn = (
         make_batch(pool, GeneratorSettings(batch=4, reverse_only_steps=0, candidates=8, blurred=0, glasses=share), 3)

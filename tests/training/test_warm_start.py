@@ -9,7 +9,7 @@ from vcam.training.export import export_generator  # noqa: E402
 from vcam.training.export_small import SMALL_NETS, export_small  # noqa: E402
 from vcam.training.networks import TINY, AeiNet  # noqa: E402
 from vcam.training.small_nets import SlopedRelu  # noqa: E402
-from vcam.training.warm_start import warm_start  # noqa: E402
+from vcam.training.warm_start import frozen, warm_start  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -19,7 +19,7 @@ def settled(net, run):
     torch.manual_seed(1)
     net.train()
     for module in net.modules():
-        if isinstance(module, torch.nn.Conv2d) and not module.weight.any():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear) and not module.weight.any():
             torch.nn.init.normal_(module.weight, 0, 0.05)
         if isinstance(module, torch.nn.BatchNorm2d) and module.affine:
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -66,6 +66,17 @@ def test_the_generator_read_back_is_the_same_function_in_training_too(tmp_path):
         (wanted, wanted_mask), (found, found_mask) = run(trained), run(fresh.eval())
     torch.testing.assert_close(found, wanted, atol=0.01, rtol=0.01)
     torch.testing.assert_close(found_mask, wanted_mask, atol=0.05, rtol=0.02)
+
+
+def test_a_frozen_net_lets_gradients_through_and_keeps_none(tmp_path):
+    crops = (torch.rand(2, 3, 112, 112) * 2 - 1).requires_grad_()
+    trained = settled(SMALL_NETS["embedder"].build(), lambda net: net(crops.detach()))
+    net = frozen(SMALL_NETS["embedder"].build(), export_small("embedder", trained, tmp_path), crops)
+    found = net(crops)
+    torch.testing.assert_close(found, trained(crops), atol=0.02 * found.abs().max().item(), rtol=0.02)
+    found.sum().backward()
+    assert crops.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in net.parameters())
 
 
 def test_the_weights_of_another_architecture_are_refused(tmp_path):

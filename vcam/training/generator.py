@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ from vcam.training.data import (
     points_to_large,
     unit_embeddings,
 )
-from vcam.training.glasses import draw_glasses, lines_round_eyes
+from vcam.training.glasses import draw_glasses, find_rims, lines_round_eyes
 from vcam.training.identity_space import lift
 from vcam.training.loop import Plan, Sheet, pick_device, rounds, start, train_as_told
 from vcam.training.losses import Batch, Guides, Weights, composite, generator_losses, sampling_grid
@@ -45,7 +46,8 @@ from vcam.training.pairs import Likeness, likeness_of, nearest, polygon_mask, ps
 from vcam.training.sheets import bands
 from vcam.training.warm_start import warm_start
 
-LABELLED_SHARE = 0.4  # of the swaps wear somebody of known age, sex and origin
+LABELLED_SHARE = 0.5  # of the swaps wear somebody of known age, sex and origin
+OFTENER = MappingProxyType({"asian": 2.0, "age 60-120": 2.0})  # worn so many times as often: likeness is least there
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
 BROW_MARGIN = 0.08  # so far above the brows the identity is still looked for
 OPENING_EDGE_PX = 0.7  # of 128: how softly the swap ends at the lips' and the lids' inner edge
@@ -104,6 +106,7 @@ class Pool:
         chances: (sources,) rising to 1: the chance that a swap wears one of the sources so far.
         person: (N,) number of the person.
         photos: rows of each person.
+        rims: of the glasses that people wear, by row, as far as they have been looked for.
     """
 
     faces: Faces
@@ -118,6 +121,13 @@ class Pool:
     chances: NDArray[np.float64]
     person: NDArray[np.intp]
     photos: dict[int, NDArray[np.intp]]
+    rims: dict[int, NDArray[np.uint8] | None] = field(default_factory=dict)
+
+    def rims_of(self, row: int) -> NDArray[np.uint8] | None:
+        """Where the face of a row wears rims, uint8 (256, 256); None if it seems to wear no glasses."""
+        if row not in self.rims:
+            self.rims[row] = find_rims(self.large[row], points_to_large(self.landmarks[row, :, :2]))
+        return self.rims[row]
 
 
 def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] | None = None) -> Pool:
@@ -158,7 +168,7 @@ def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] |
 
 
 def chances_of(labels: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
-    """How often each source is worn: rare ages and origins as often as frequent ones, the labelled ones often at all.
+    """How often each source is worn: rare ages and origins as often as frequent ones, some even more often.
 
     Args:
         labels: of each source, as ``labels_of`` gives them; empty where nothing is known.
@@ -168,7 +178,7 @@ def chances_of(labels: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
     """
     known = np.array([bool(one) for one in labels])
     counts = Counter(label for one in labels for label in one)
-    rarity = np.array([np.prod([1 / counts[label] for label in one]) if one else 1.0 for one in labels])
+    rarity = np.array([np.prod([OFTENER.get(label, 1) / counts[label] for label in one]) for one in labels])
     chances = np.zeros(len(labels))
     for group, share in ((known, LABELLED_SHARE), (~known, 1 - LABELLED_SHARE)):
         chances[group] = share * rarity[group] / rarity[group].sum()
@@ -185,7 +195,7 @@ class _Example:
     identity: NDArray[np.float32]
     teacher_identity: NDArray[np.float32]
     mirrored: bool
-    rims: NDArray[np.uint8]  # (128, 128) of drawn glasses
+    rims: NDArray[np.uint8]  # (128, 128) of glasses, drawn or real
 
 
 def make_batch(pool: Pool, settings: GeneratorSettings, step: int) -> Batch:
@@ -201,10 +211,15 @@ def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Gen
     row = int(rng.choice(pool.answers))
     candidates = rng.choice(pool.answers, settings.candidates)
     candidates = candidates[pool.person[candidates] != pool.person[row]]
-    donor = nearest(pool.likeness, row, candidates, with_expression=rng.random() >= settings.mismatched)
+    donor = _donor_for(pool, row, candidates, with_expression=rng.random() >= settings.mismatched)
     answer, wearing = pool.large[row], pool.large[donor]
     target = pseudo_input(
-        answer, points_to_large(pool.landmarks[row, :, :2]), wearing, points_to_large(pool.landmarks[donor, :, :2]), rng
+        answer,
+        points_to_large(pool.landmarks[row, :, :2]),
+        wearing,
+        points_to_large(pool.landmarks[donor, :, :2]),
+        rng,
+        pool.rims_of(row),
     )
     worn = row
     if rng.random() < settings.another_photo:
@@ -214,15 +229,34 @@ def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Gen
     return _Example(row, target, answer, pool.identities[worn], pool.teacher_identities[worn], rng.random() < 0.5, rims)
 
 
+def _donor_for(pool: Pool, row: int, candidates: NDArray[np.intp], *, with_expression: bool) -> int:
+    """The nearest candidate without glasses if there is one: rims stay, and a donor's would be in no answer."""
+    first = donor = nearest(pool.likeness, row, candidates, with_expression=with_expression)
+    while pool.rims_of(donor) is not None:
+        candidates = candidates[candidates != donor]
+        if not len(candidates):
+            return first
+        donor = nearest(pool.likeness, row, candidates, with_expression=with_expression)
+    return donor
+
+
 def _with_glasses(
     pool: Pool, settings: GeneratorSettings, rng: np.random.Generator, row: int, target: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Now and then the target with glasses; and where their rims are, uint8 (128, 128)."""
-    if rng.random() >= settings.glasses:
+    """Now and then the target with glasses, if it has none of its own; and where rims are, uint8 (128, 128)."""
+    drawn = rng.random() < settings.glasses
+    real = pool.rims_of(row)
+    if real is not None:
+        return target, _halved_lines(real)
+    if not drawn:
         return target, np.zeros((SIZE, SIZE), np.uint8)
     colour, where = draw_glasses(points_to_large(pool.landmarks[row, :, :2]), len(target), rng)
-    rims = cv2.resize(where, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    return blend(colour, target, where), np.asarray(rims, np.uint8)
+    return blend(colour, target, where), _halved_lines(where)
+
+
+def _halved_lines(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(256, 256) -> (128, 128), the most of 2 x 2: a thin line stays whole, or it would be half swapped."""
+    return np.asarray(plane.reshape(SIZE, 2, SIZE, 2).max((1, 3)), np.uint8)
 
 
 def _softened(
@@ -401,7 +435,7 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
     large = LargePictures(options.cache, faces)
     pool = gather(faces, large)
     device = pick_device(options.device)
-    guides = Guides(options.data / "teachers", rounded=rounds(options.precision, device)).to(device)
+    guides = Guides(options.data / "teachers", options.pack, rounded=rounds(options.precision, device)).to(device)
     torch.manual_seed(settings.seed)
     net = AeiNet(settings.net)
     if options.pack:

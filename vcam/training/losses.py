@@ -15,16 +15,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vcam import topology as topo
-from vcam.training.mesher import MESH_POINTS
+from vcam.training.data import EMBEDDER_SIZE, SIZE
+from vcam.training.mesher import MESH_POINTS, MESH_SIZE
 from vcam.training.networks import Contest, enlarge, halve
+from vcam.training.small_nets import EmbedderNet, LandmarkNet
 from vcam.training.teachers import Teacher
+from vcam.training.warm_start import frozen
 
 _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
 _EXACT = 0.1  # a pixel of 192: a smile is made of errors no larger than two
 _OWN_PLACES = 4.0
 _COLOURED = 0.7  # brows and lips have a colour of their own, in bounds
 _FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
-_EXPRESSION = [topo.MESH[i] for i in (*topo.LIPS, *topo.EYES, *topo.BROWS, *topo.NOSE)]
+_EXPRESSION = [int(i) for i in (*topo.LIPS, *topo.EYES, *topo.BROWS, *topo.NOSE)]  # of the 157
+_EXPRESSION_OF_MESH = [topo.MESH[i] for i in _EXPRESSION]
 _GAP_ENDS = (
     (topo.LIP_UPPER, topo.LIP_LOWER),
     (topo.LID_UPPER_LEFT, topo.LID_LOWER_LEFT),
@@ -33,7 +37,8 @@ _GAP_ENDS = (
     (topo.MOUTH_RIGHT, topo.LIP_UPPER),
     (topo.MOUTH_LEFT, topo.MOUTH_RIGHT),
 )
-_GAPS = [[_EXPRESSION.index(topo.MESH[pair[end]]) for pair in _GAP_ENDS] for end in (0, 1)]
+_GAP_WEIGHTS = (1.0, 1.5, 1.5, 1.5, 1.5, 1.0)  # lids and the corners' lift are the smallest, and most often lost
+_GAPS = [[_EXPRESSION.index(pair[end]) for pair in _GAP_ENDS] for end in (0, 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +113,16 @@ class Weights:
 
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
-    identity_swap: float = 10.0
-    likeness: float = 8.0
+    identity_swap: float = 12.0
+    likeness: float = 10.0
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
     background: float = 4.0
-    landmarks: float = 2.5
+    landmarks: float = 3.0
     inside: float = 1.5
     folds: float = 4.0
-    openings: float = 8.0
+    openings: float = 12.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
@@ -130,20 +135,32 @@ class Weights:
 
 
 class Guides(nn.Module):
-    """The two frozen teachers that losses are differentiated through.
+    """The frozen nets that losses are differentiated through: two teachers, and our own nets as second opinions.
 
     The batch's grids and tones show them every picture a little differently (moved, turned, mirrored, darker,
-    grey): what looks the same to them each time can be painted for them alone.
+    grey): what looks the same to them each time can be painted for them alone. So can what only one net falls for:
+    dots under the eyes are lids to FaceMesh. Our own nets learnt from the teachers, but not to be fooled by the same.
     """
 
-    def __init__(self, teachers_dir: Path, *, rounded: bool = False):
-        """Read the teachers; ``rounded`` is for the embedder, the mesh needs every fraction of a pixel."""
+    def __init__(self, teachers_dir: Path, pack: Path | None = None, *, rounded: bool = False):
+        """Read the nets.
+
+        Args:
+            teachers_dir: folder of the teachers.
+            pack: folder of our own embedder and landmarks; without it there is no second opinion.
+            rounded: whether the embedder is; the mesh needs every fraction of a pixel.
+        """
         super().__init__()
         self.embedder = Teacher(teachers_dir / "liguiyuan_mfn.onnx").to(memory_format=torch.channels_last)
         self.mesher = Teacher(teachers_dir / "FaceMesh.onnx").to(memory_format=torch.channels_last)
         if rounded:
             self.embedder.rounded()
         self.stages = tuple(self.embedder.sums[i] for i in _FEATURE_STAGES)
+        self.own_embedder = self.own_landmarks = None
+        if pack is not None:
+            crop = torch.zeros(1, 3, SIZE, SIZE)
+            self.own_landmarks = frozen(LandmarkNet(), pack / "landmarks.onnx", crop)
+            self.own_embedder = frozen(EmbedderNet(), pack / "embedder.onnx", crop[..., :EMBEDDER_SIZE, :EMBEDDER_SIZE])
 
     def embed(self, pictures: Tensor, grid: Tensor, tones: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         """Pictures (B, 3, 128, 128), grid (B, 112, 112, 2), tones (B, 3) -> unit embeddings (B, 128), features."""
@@ -153,11 +170,37 @@ class Guides(nn.Module):
         raw, features = self.embedder(_channels_last((crops + 1) * 127.5), self.stages)
         return functional.normalize(raw, dim=1), features
 
-    def expression(self, pictures: Tensor, grid: Tensor) -> Tensor:
-        """Pictures (B, 3, 128, 128), grid (B, 192, 192, 2) -> expression's landmarks (B, P, 2); 1 = 10 px of 192."""
+    def embed_by_turns(self, pictures: Tensor, grid: Tensor, tones: Tensor) -> Tensor:
+        """Unit embeddings (B, 128) as ``embed`` gives them, the second half of them by our own net if it is there."""
+        if self.own_embedder is None:
+            return self.embed(pictures, grid, tones)[0]
+        half = (len(pictures) + 1) // 2
+        by_teacher, _ = self.embed(pictures[:half], grid[:half], tones[:half])
+        crops = functional.grid_sample(pictures[half:], grid[half:], padding_mode="reflection", align_corners=False)
+        raw = self.own_embedder(_channels_last(toned(crops, tones[half:])))
+        return torch.cat([by_teacher, functional.normalize(raw.float(), dim=1)])
+
+    def expressions(self, pictures: Tensor, grid: Tensor) -> Tensor:
+        """Where FaceMesh and our own net, if it is there, see the landmarks of the expression.
+
+        Args:
+            pictures: (B, 3, 128, 128) in -1..1.
+            grid: (B, 192, 192, 2).
+
+        Returns:
+            (K, B, P, 2) for K nets; 1 = 10 px of 192.
+        """
         enlarged = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
         flat, _ = self.mesher(_channels_last((enlarged + 1) / 2))
-        return flat.view(-1, MESH_POINTS, 3)[:, _EXPRESSION, :2] / _MESH_UNIT_PX
+        by_mesh = flat.view(-1, MESH_POINTS, 3)[:, _EXPRESSION_OF_MESH, :2] / _MESH_UNIT_PX
+        if self.own_landmarks is None:
+            return by_mesh[None]
+        coarse = functional.interpolate(grid.permute(0, 3, 1, 2), size=SIZE, mode="bilinear", align_corners=False)
+        crops = functional.grid_sample(
+            pictures, coarse.permute(0, 2, 3, 1), padding_mode="reflection", align_corners=False
+        )
+        points = self.own_landmarks(_channels_last(crops))[0][:, _EXPRESSION]
+        return torch.stack([by_mesh, points * (MESH_SIZE / SIZE / _MESH_UNIT_PX)])
 
 
 def _channels_last(x: Tensor) -> Tensor:
@@ -300,11 +343,12 @@ def openings_loss(made: Tensor, wanted: Tensor) -> Tensor:
     Among a hundred landmarks these few hardly count, yet they are the expression: a closed-lipped smile is its corners.
 
     Args:
-        made: (B, P, 2) as ``Guides.expression`` gives them.
+        made: (K, B, P, 2) as ``Guides.expressions`` gives them.
         wanted: the same of the target.
     """
     error = made - wanted
-    return (error[:, _GAPS[0]] - error[:, _GAPS[1]]).abs().mean()
+    across = (error[..., _GAPS[0], :] - error[..., _GAPS[1], :]).abs()
+    return (across * across.new_tensor(_GAP_WEIGHTS)[:, None]).mean()
 
 
 def contest_losses(critic: nn.Module, made: Tensor, real: Tensor, area: Tensor) -> tuple[Tensor, Tensor]:
@@ -382,10 +426,10 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     coarse, coarse_targets, bare = halve(colour), halve(targets), batch.answers[n:]
     swaps = composite(coarse, coarse_targets, area)
     # With the forehead in view, a painted fringe is the cheapest likeness: a row of marks under the hair.
-    made, _ = guides.embed(composite(coarse, coarse_targets, batch.core[n:]), grid, batch.tones[n:])
+    made = guides.embed_by_turns(composite(coarse, coarse_targets, batch.core[n:]), grid, batch.tones[n:])
     with torch.no_grad():
-        expression = guides.expression(coarse_targets, batch.mesh_grid[n:])
-    made_expression = guides.expression(swaps, batch.mesh_grid[n:])
+        expression = guides.expressions(coarse_targets, batch.mesh_grid[n:])
+    made_expression = guides.expressions(swaps, batch.mesh_grid[n:])
     half = max(len(swaps) // 2, 1)
     skin, features = area * (1 - _COLOURED * detail), enlarge(detail * (1 - batch.inside[n:]))
     worn = composite(colour[:half], targets[:half], enlarge(area[:half])).detach()

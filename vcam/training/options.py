@@ -54,6 +54,7 @@ class Options:
         seed: of all random choices.
         resume: go on from the checkpoint in ``out``.
         pack: go on from the weights in this folder.
+        only: name of the part of the net that is trained, if not all of it.
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16.
         threads: of torch.
@@ -71,6 +72,7 @@ class Options:
     seed: int
     resume: bool
     pack: Path | None
+    only: str | None
     device: str
     precision: str
     threads: int
@@ -108,6 +110,7 @@ def add_options(parser: argparse.ArgumentParser, *, data_required: bool = False)
     add("--seed", type=int, default=1, metavar="N", help="of all random choices (default: %(default)s)")
     add("--resume", action="store_true", help="go on from the checkpoint in --out")
     add("--pack", type=Path, metavar="DIR", help="begin with the weights of the pack in this folder, such as models")
+    add("--only", metavar="PART", help="train only this part of the net (such as lids of the landmarks), with --pack")
     add(
         "--device",
         choices=("auto", "cpu", "cuda"),
@@ -140,6 +143,7 @@ def read_options(net: str, given: argparse.Namespace) -> Options:
         seed=given.seed,
         resume=given.resume,
         pack=given.pack,
+        only=given.only,
         device=given.device,
         precision=given.precision,
         threads=given.threads,

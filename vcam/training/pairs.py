@@ -191,12 +191,14 @@ def _match_colour(
     return np.asarray(matched, np.float32)
 
 
-def _keep_openings(area: NDArray[np.float32], landmarks: Points) -> NDArray[np.float32]:
-    """Leave the answer's own mouth interior and eyes in the input: teeth and gaze are the target's."""
+def _keep_own(area: NDArray[np.float32], landmarks: Points, rims: NDArray[np.uint8] | None) -> NDArray[np.float32]:
+    """Leave the answer's own mouth interior, eyes and rims in the input: teeth, gaze and glasses are the target's."""
     size = area.shape[0]
     kept = polygon_mask(landmarks[topo.LIPS_INNER], size=size)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
         kept |= polygon_mask(landmarks[eye], size=size)
+    if rims is not None:
+        kept |= np.asarray(cv2.dilate(rims, np.ones((3, 3), np.uint8)), np.uint8)
     soft = cv2.GaussianBlur(kept, (0, 0), 0.8 * size / SIZE).astype(np.float32) / 255
     return np.asarray(area * (1 - soft), np.float32)
 
@@ -207,6 +209,7 @@ def pseudo_input(
     donor: Picture,
     donor_landmarks: Points,
     rng: np.random.Generator,
+    rims: NDArray[np.uint8] | None = None,
 ) -> Picture:
     """The answer wearing the donor's face.
 
@@ -216,6 +219,7 @@ def pseudo_input(
         donor: a picture of somebody else in a like pose.
         donor_landmarks: its landmarks.
         rng: every choice comes from here.
+        rims: uint8 (S, S), 255 on the rims of glasses that the answer wears, and the input shall.
     """
     shape = _blended_shape(answer_landmarks, donor_landmarks, rng.uniform(0, 0.6))
     size = answer.shape[0]
@@ -229,5 +233,5 @@ def pseudo_input(
     feather = np.asarray(cv2.GaussianBlur(area, (0, 0), rng.uniform(1.5, 4) * size / SIZE), np.float32) / np.float32(
         255
     )
-    share = _keep_openings(feather, answer_landmarks)[..., None]
+    share = _keep_own(feather, answer_landmarks, rims)[..., None]
     return np.asarray(np.clip(real + (matched - real) * share, 0, 255), np.uint8)

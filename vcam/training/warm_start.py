@@ -63,6 +63,22 @@ def warm_start(net: nn.Module, path: Path, run: Run, *, prefix: str = "net.") ->
     net.train()
 
 
+def frozen(net: nn.Module, path: Path, inputs: Tensor) -> nn.Module:
+    """A net with the weights of an exported graph, in evaluation mode and without gradients of its own.
+
+    Args:
+        net: changed in place.
+        path: an ONNX file that ``export_small`` made of the same architecture.
+        inputs: of the right shape; what they hold does not matter.
+
+    Raises:
+        ModelMissing, BadInput: as ``warm_start``.
+    """
+    noise = torch.rand(inputs.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    warm_start(net, path, lambda model: model(noise))
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
 def _tensor(stored: onnx.TensorProto) -> Tensor:
     return torch.from_numpy(numpy_helper.to_array(stored).copy()).float()
 
