@@ -69,6 +69,7 @@ class GeneratorSettings:
         blurred: share of pictures, targets and answers alike, that a bad camera or a far face made soft.
         most_blur_px: deviation of the strongest such blur, in px of 256.
         glasses: share of targets on which glasses are drawn.
+        wearers: share of pictures of people who really wear glasses, drawn from those whose rims were found.
         seed: of all random choices.
         weights: of the losses.
         net: sizes of the generator.
@@ -84,6 +85,7 @@ class GeneratorSettings:
     blurred: float = 0.3
     most_blur_px: float = 2.0
     glasses: float = 0.25
+    wearers: float = 0.06
     seed: int = 0
     weights: Weights = field(default_factory=Weights)
     net: AeiNetSettings = field(default_factory=AeiNetSettings)
@@ -101,6 +103,7 @@ class Pool:
         teacher_identities: float32 (N, 128) unit.
         likeness: for choosing donors.
         answers: rows that may be the answer or the donor of a reverse pair.
+        wearers: those of the answers that wear glasses.
         targets: rows of the other sets that may be the target of a swap.
         sources: rows whose identity may be worn in a swap.
         chances: (sources,) rising to 1: the chance that a swap wears one of the sources so far.
@@ -116,12 +119,13 @@ class Pool:
     teacher_identities: NDArray[np.float32]
     likeness: Likeness
     answers: NDArray[np.intp]
+    wearers: NDArray[np.intp]
     targets: NDArray[np.intp]
     sources: NDArray[np.intp]
     chances: NDArray[np.float64]
     person: NDArray[np.intp]
     photos: dict[int, NDArray[np.intp]]
-    rims: dict[int, NDArray[np.uint8] | None] = field(default_factory=dict)
+    rims: dict[int, NDArray[np.uint8] | None]
 
     def rims_of(self, row: int) -> NDArray[np.uint8] | None:
         """Where the face of a row wears rims, uint8 (256, 256); None if it seems to wear no glasses."""
@@ -151,6 +155,8 @@ def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] |
     starts = np.flatnonzero(np.diff(person[order], prepend=-1))
     photos = {int(person[rows[0]]): rows[trained[rows]] for rows in np.split(order, starts[1:])}
     sources = np.flatnonzero(trained & clear & frontal)
+    answers = np.flatnonzero(whole & np.isin(faces.set, SHARP_SETS))
+    rims = {int(row): find_rims(large[int(row)], points_to_large(landmarks[row, :, :2])) for row in answers}
     return Pool(
         faces=faces,
         large=large,
@@ -158,12 +164,14 @@ def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] |
         identities=lift(teacher) if identities is None else identities,
         teacher_identities=teacher,
         likeness=likeness,
-        answers=np.flatnonzero(whole & np.isin(faces.set, SHARP_SETS)),
+        answers=answers,
+        wearers=np.array([row for row, found in rims.items() if found is not None], np.intp),
         targets=np.flatnonzero(whole & np.isin(faces.set, SOFT_SETS)),
         sources=sources,
         chances=np.cumsum(chances_of([labels_of(str(file)) for file in faces.file[sources]])),
         person=person,
         photos=photos,
+        rims=rims,
     )
 
 
@@ -208,7 +216,7 @@ def make_batch(pool: Pool, settings: GeneratorSettings, step: int) -> Batch:
 
 
 def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator) -> _Example:
-    row = int(rng.choice(pool.answers))
+    row = _pick(pool, settings, rng, pool.answers)
     candidates = rng.choice(pool.answers, settings.candidates)
     candidates = candidates[pool.person[candidates] != pool.person[row]]
     donor = _donor_for(pool, row, candidates, with_expression=rng.random() >= settings.mismatched)
@@ -227,6 +235,11 @@ def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Gen
     target, rims = _with_glasses(pool, settings, rng, row, target)
     target, answer = _softened(settings, rng, target, answer)
     return _Example(row, target, answer, pool.identities[worn], pool.teacher_identities[worn], rng.random() < 0.5, rims)
+
+
+def _pick(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator, rows: NDArray[np.intp]) -> int:
+    """One of the rows, or now and then somebody who wears glasses."""
+    return int(rng.choice(pool.wearers if len(pool.wearers) and rng.random() < settings.wearers else rows))
 
 
 def _donor_for(pool: Pool, row: int, candidates: NDArray[np.intp], *, with_expression: bool) -> int:
@@ -271,7 +284,7 @@ def _softened(
 
 def _swap_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator) -> _Example:
     sharp = rng.random() < settings.sharp_targets or not len(pool.targets)
-    row = int(rng.choice(pool.answers if sharp else pool.targets))
+    row = _pick(pool, settings, rng, pool.answers if sharp else pool.targets)
     sources = pool.sources[np.searchsorted(pool.chances, rng.uniform(0, pool.chances[-1], 8))]
     sources = sources[pool.person[sources] != pool.person[row]]
     identity, teacher = pool.identities[sources[0]], pool.teacher_identities[sources[0]]
