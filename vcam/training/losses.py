@@ -25,7 +25,7 @@ from vcam.training.warm_start import frozen
 _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
 _EXACT = 0.1  # a pixel of 192: a smile is made of errors no larger than two
 _OWN_PLACES = 4.0
-_COLOURED = 0.7  # brows and lips have a colour of their own, in bounds
+_COLOURED = 0.5  # brows and lips have a colour of their own, in bounds
 _FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
 _EXPRESSION = [int(i) for i in (*topo.LIPS, *topo.EYES, *topo.BROWS, *topo.NOSE)]  # of the 157
 _EXPRESSION_OF_MESH = [topo.MESH[i] for i in _EXPRESSION]
@@ -121,7 +121,7 @@ class Weights:
     background: float = 4.0
     landmarks: float = 3.0
     inside: float = 1.5
-    folds: float = 4.0
+    folds: float = 6.0
     openings: float = 12.0
     cycle: float = 4.0
     mask: float = 1.0
