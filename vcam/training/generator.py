@@ -469,7 +469,8 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
 
 def run(options: Options) -> None:
     """Train the generator."""
-    plan = Plan(options.steps, options.minutes, options.rate or 1e-3, 1e-5, decay_from=0.6, ema=0.995)
+    decay_from = 0.3 if options.pack else 0.6  # weights that are good already gain most while the rate falls
+    plan = Plan(options.steps, options.minutes, options.rate or 1e-3, 1e-5, decay_from=decay_from, ema=0.995)
     first_steps = 0 if options.pack else GeneratorSettings.reverse_only_steps
     settings = GeneratorSettings(batch=options.batch, reverse_only_steps=first_steps, seed=options.seed)
     train_generator(options, plan, settings)

@@ -109,7 +109,12 @@ def add_options(parser: argparse.ArgumentParser, *, data_required: bool = False)
     add("--rate", type=positive(float), metavar="N", help="learning rate, if not the net's own")
     add("--seed", type=int, default=1, metavar="N", help="of all random choices (default: %(default)s)")
     add("--resume", action="store_true", help="go on from the checkpoint in --out")
-    add("--pack", type=Path, metavar="DIR", help="begin with the weights of the pack in this folder, such as models")
+    add(
+        "--pack",
+        type=Path,
+        metavar="DIR",
+        help="begin with the weights of the pack in this folder, such as models; resume with the same one",
+    )
     add("--only", metavar="PART", help="train only this part of the net (such as lids of the landmarks), with --pack")
     add(
         "--device",
