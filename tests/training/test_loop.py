@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 from torch import nn  # noqa: E402
 
-from vcam.errors import BadInput, VcamError  # noqa: E402
+from vcam.errors import VcamError  # noqa: E402
 from vcam.training import loop  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -53,15 +53,6 @@ def test_resumed_run_continues_bit_for_bit(tmp_path: Path) -> None:
     resumed = loop.train(make_net(), make_batch, losses, every_step, tmp_path / "parts", resume=True)
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b)
-
-
-def test_only_the_named_part_is_trained(tmp_path: Path) -> None:
-    before = make_net().state_dict()
-    after = loop.train(make_net(), make_batch, losses, loop.Plan(steps=20, warm_up=5), tmp_path, only="3").state_dict()
-    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
-    assert changed == {"3.weight", "3.bias"}
-    with pytest.raises(BadInput, match=r"no part called 'tail'; it has 0, 1, 2, 3"):
-        loop.train(make_net(), make_batch, losses, loop.Plan(steps=20), tmp_path, only="tail")
 
 
 def test_training_learns_and_writes_its_figures(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 from training.faces_by_hand import drawn_faces  # noqa: E402
-from vcam import topology  # noqa: E402
 from vcam.inference import open_session  # noqa: E402
 from vcam.training import augment, detector, embedder, export_small, landmarks, regions  # noqa: E402
 from vcam.training.identity_space import lift_matrix  # noqa: E402
@@ -158,16 +157,6 @@ def test_regions_from_mesh_judge_only_what_is_sure() -> None:
     points = np.full((157, 2), 64.0)
     maps = regions.regions_from_mesh(points)
     assert (maps != regions.UNJUDGED).mean() < 0.01
-
-
-def test_lids_alone_are_corrected() -> None:
-    torch.manual_seed(0)
-    net, crops = LandmarkNet((8, 8, 8, 8)).eval(), torch.rand(2, 3, 128, 128)
-    with torch.inference_mode():
-        before = net(crops)[0].clone()
-        torch.nn.init.constant_(net.lids.points.bias, 1.5)
-        moved = (net(crops)[0] - before).abs().amax((0, 2)) > 1
-    assert moved.nonzero().flatten().tolist() == topology.EYES.tolist()
 
 
 def test_a_net_maps_pictures_that_have_no_map_where_it_is_sure(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def settled(net, run):
     torch.manual_seed(1)
     net.train()
     for module in net.modules():
-        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear) and not module.weight.any():
+        if isinstance(module, torch.nn.Conv2d) and not module.weight.any():
             torch.nn.init.normal_(module.weight, 0, 0.05)
         if isinstance(module, torch.nn.BatchNorm2d) and module.affine:
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)

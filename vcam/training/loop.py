@@ -91,7 +91,6 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     precision: str = "float32",
-    only: str | None = None,
 ) -> nn.Module:
     """Train a net and return the running mean of its weights, in evaluation mode.
 
@@ -106,22 +105,20 @@ def train(
         resume: go on from ``out/checkpoint.pt`` if there is one.
         device: auto, cpu or cuda; batches are made on the CPU and validated there.
         precision: auto, float32 or bfloat16, which is what convolutions then round their inputs to.
-        only: name of the one part that is trained; all of the net by default.
 
     Raises:
-        BadInput: the net has no such part.
         VcamError: the checkpoint belongs to another architecture or cannot be written, or the loss is not finite.
     """
     device = pick_device(device)
     rounded = rounds(precision, device)
     _make_folder(out)
     net.to(device)
-    trained = set_training(net, only)
-    optimiser = torch.optim.AdamW(trained, plan.learning_rate, weight_decay=plan.weight_decay)
+    optimiser = torch.optim.AdamW(net.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
     mean = copy.deepcopy(net).eval().requires_grad_(False)
     step, seconds = 0, 0.0
     if resume and (out / "checkpoint.pt").exists():
         step, seconds = load_checkpoint(out / "checkpoint.pt", net, mean, optimiser)
+    net.train()
     crew = Crew()
     last = time.monotonic()
     next_save, next_check = seconds + plan.checkpoint_every_s, seconds + plan.validate_every_s
@@ -165,25 +162,6 @@ def train(
     return on_cpu(mean)
 
 
-def set_training(net: nn.Module, only: str | None) -> list[nn.Parameter]:
-    """Set a net, or the one part of it with that name, to be trained; the rest stays as it is, batch norms too.
-
-    Returns:
-        The parameters that are trained.
-
-    Raises:
-        BadInput: the net has no such part.
-    """
-    parts = dict(net.named_modules())
-    if only is not None and only not in parts:
-        names = ", ".join(name for name, _ in net.named_children())
-        raise BadInput(f"this net has no part called {only!r}; it has {names}")
-    net.eval().requires_grad_(only is None)
-    part = net if only is None else parts[only]
-    part.train().requires_grad_(True)
-    return list(part.parameters())
-
-
 def train_as_told(
     options: Options,
     net: nn.Module,
@@ -205,7 +183,6 @@ def train_as_told(
         resume=options.resume,
         device=options.device,
         precision=options.precision,
-        only=options.only,
     )
 
 

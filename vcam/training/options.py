@@ -54,7 +54,6 @@ class Options:
         seed: of all random choices.
         resume: go on from the checkpoint in ``out``.
         pack: go on from the weights in this folder.
-        only: name of the part of the net that is trained, if not all of it.
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16.
         threads: of torch.
@@ -72,7 +71,6 @@ class Options:
     seed: int
     resume: bool
     pack: Path | None
-    only: str | None
     device: str
     precision: str
     threads: int
@@ -115,7 +113,6 @@ def add_options(parser: argparse.ArgumentParser, *, data_required: bool = False)
         metavar="DIR",
         help="begin with the weights of the pack in this folder, such as models; resume with the same one",
     )
-    add("--only", metavar="PART", help="train only this part of the net (such as lids of the landmarks), with --pack")
     add(
         "--device",
         choices=("auto", "cpu", "cuda"),
@@ -148,7 +145,6 @@ def read_options(net: str, given: argparse.Namespace) -> Options:
         seed=given.seed,
         resume=given.resume,
         pack=given.pack,
-        only=given.only,
         device=given.device,
         precision=given.precision,
         threads=given.threads,

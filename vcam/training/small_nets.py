@@ -46,33 +46,6 @@ class ResidualUnit(nn.Module):
         return functional.relu(x + self.second(self.first(x)))
 
 
-_EYES_SEEN = (slice(36, 84), slice(24, 104))  # of the crop's rows and columns: the eyes of every crop a tracker cuts
-
-
-class LidNet(nn.Module):
-    """A second look at the eyes, at half the resolution: how far the lids are from where the trunk saw them.
-
-    The opening of an eye is a few pixels of the 128, less than what the trunk's coarse features can tell.
-    """
-
-    def __init__(self, widths: Sequence[int] = (24, 32, 48)):
-        super().__init__()
-        a, b, c = widths
-        self.features = nn.Sequential(nn.PixelUnshuffle(2))  # [B, 12, 24, 40]; then 24 x 40, 12 x 20, 6 x 10 twice
-        for inputs, outputs, stride in ((12, a, 1), (a, b, 2), (b, c, 2), (c, c, 1)):
-            conv = nn.Conv2d(inputs, outputs, 3, stride, 1)
-            nn.init.kaiming_normal_(conv.weight)
-            self.features.extend([conv, nn.ReLU(inplace=True)])
-        self.points = ExactLinear(c * 60, 2 * len(topology.EYES))
-        nn.init.zeros_(self.points.weight)
-        nn.init.zeros_(self.points.bias)
-
-    def forward(self, crop: Tensor) -> Tensor:
-        """From a crop [B, 3, 128, 128] to corrections [B, 32, 2] px."""
-        rows, columns = _EYES_SEEN
-        return self.points(self.features(crop[:, :, rows, columns]).flatten(1)).view(-1, len(topology.EYES), 2)
-
-
 class LandmarkNet(nn.Module):
     """157 landmarks, head pose and visibility of a 128 px crop."""
 
@@ -92,7 +65,6 @@ class LandmarkNet(nn.Module):
         self.points = ExactLinear(d * 16, 2 * topology.COUNT)
         self.pose = ExactLinear(d * 16, 3)
         self.presence = ExactLinear(d * 16, 1)
-        self.lids = LidNet()
         nn.init.normal_(self.points.weight, std=0.01)
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -103,9 +75,6 @@ class LandmarkNet(nn.Module):
         """
         f = self.features(crop).flatten(1)  # [B, 16 d]
         points = 64 + 8 * self.points(f).view(-1, topology.COUNT, 2)
-        first, end = int(topology.EYES[0]), int(topology.EYES[-1]) + 1
-        before, eyes, after = points[:, :first], points[:, first:end], points[:, end:]
-        points = torch.cat([before, eyes + self.lids(crop), after], 1)
         return points, 10 * self.pose(f), self.presence(f)
 
 
