@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from draw_faces import face_landmarks
 from vcam.swap.mask import (
     BORDER_FEATHER,
+    add_rims,
     believed,
     combine_masks,
     face_hull_mask,
@@ -158,3 +160,58 @@ def test_rims_are_thin_gaps_and_eyes_and_edges_are_not() -> None:
     np.testing.assert_allclose(gaps[61, 35:95], 0.8, atol=1e-6)
     assert gaps[86, 52] == 0
     assert gaps[:20].max() == gaps[40:55].max() == 0
+
+
+def glasses_on(skin: np.ndarray, landmarks: np.ndarray, thick: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """A picture of 256 px with dark rims and a bridge, and where they are."""
+    where = np.zeros(skin.shape[:2], np.uint8)
+    eyes = [landmarks[eye].mean(0) * 2 + 0.5 for eye in (EYE_LEFT, EYE_RIGHT)]
+    apart = float(eyes[1][0] - eyes[0][0])
+    for x, y in eyes:
+        cv2.ellipse(where, (round(x), round(y + 2)), (round(0.42 * apart), round(0.34 * apart)), 0, 0, 360, 255, thick)
+    x, y = np.mean(eyes, 0)
+    for height in (0, round(0.1 * apart)):
+        cv2.ellipse(where, (round(x), round(y + height)), (round(0.12 * apart), 4), 0, 180, 360, 255, thick)
+    return np.where(where[..., None] > 0, np.uint8(40), skin), where
+
+
+def test_rims_stay_where_the_engine_is_in_doubt_and_the_picture_has_lines() -> None:
+    landmarks = face_landmarks(128)
+    skin = np.full((256, 256, 3), 160, np.uint8)
+    worn, where = glasses_on(skin, landmarks)
+    doubt = cv2.GaussianBlur(cv2.resize(where, (128, 128), interpolation=cv2.INTER_AREA), (0, 0), 2) / np.float32(255)
+    own = np.zeros((128, 128), np.float32)
+    add_rims(own, doubt, landmarks, worn)
+    rims = cv2.resize(where, (128, 128), interpolation=cv2.INTER_AREA) > 250
+    for x, y in np.round(landmarks[[*EYES, *BROW_LEFT, *BROW_RIGHT]]).astype(int):
+        rims[y - 3 : y + 4, x - 3 : x + 4] = False  # lids and brows are left out
+    assert rims.sum() > 30
+    assert own[rims].min() > 0.8
+    assert own[round(float(landmarks[LIPS, 1].min())) :].max() == 0
+    for eye in (EYE_LEFT, EYE_RIGHT):
+        x, y = np.round(landmarks[eye].mean(0)).astype(int)
+        assert own[y, x] == 0
+
+
+@pytest.mark.parametrize("lacking", ["lines", "doubt", "bridge"])
+def test_no_rims_are_seen_without_lines_doubt_and_a_bridge(lacking: str) -> None:
+    landmarks = face_landmarks(128)
+    worn, where = glasses_on(np.full((256, 256, 3), 160, np.uint8), landmarks)
+    doubt = cv2.GaussianBlur(cv2.resize(where, (128, 128), interpolation=cv2.INTER_AREA), (0, 0), 2) / np.float32(255)
+    if lacking == "lines":
+        worn[:] = 160
+    if lacking == "doubt":
+        doubt[:] = 0
+    if lacking == "bridge":
+        left, right = (int(2 * edge) for edge in (landmarks[EYE_LEFT, 0].max() + 1, landmarks[EYE_RIGHT, 0].min() - 1))
+        worn[:, left:right] = 160
+    own = np.zeros((128, 128), np.float32)
+    add_rims(own, doubt, landmarks, worn)
+    assert own.max() == 0
+
+
+def test_a_face_half_outside_the_crop_has_no_rims() -> None:
+    landmarks = face_landmarks(128) - np.float32(70)
+    own = np.zeros((128, 128), np.float32)
+    add_rims(own, np.ones((128, 128), np.float32), landmarks, np.full((256, 256, 3), 160, np.uint8))
+    assert own.max() == 0

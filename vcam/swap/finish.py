@@ -10,6 +10,7 @@ from vcam.swap.crop import shrink_crop
 from vcam.swap.detail import add_grain, sharpen
 from vcam.swap.mask import (
     MASK_SIDE_PX,
+    add_rims,
     believed,
     combine_masks,
     face_hull_mask,
@@ -57,7 +58,7 @@ class Finisher:
         steadied = self._steady(matched, target, at)
         finished = sharpen(steadied, crop.shape[0])
         add_grain(finished, crop, landmarks_in_crop, self._buffers)
-        return finished, _resized(_where(mask, landmarks_in_crop, crop.shape[0], occlusion), crop.shape[0])
+        return finished, _resized(_where(mask, landmarks_in_crop, crop, occlusion), crop.shape[0])
 
     def reset(self) -> None:
         """Forget the past: another face or source follows."""
@@ -65,26 +66,29 @@ class Finisher:
         self._steady.reset()
 
 
-def _where(mask: Mask, landmarks_in_crop: Points, size: int, occlusion: Mask | None) -> Mask:
+def _where(mask: Mask, landmarks_in_crop: Points, crop: Image, occlusion: Mask | None) -> Mask:
     """Where the swap is taken, at the size at which soft masks are worked out.
 
     Args:
         mask: float32 (S, S) 0..1 from the engine.
         landmarks_in_crop: float32 (157, 2) px in the crop.
-        size: side of the crop in px.
+        crop: uint8 (P, P, 3) BGR, the target.
         occlusion: see ``Finisher.finish``.
 
     Returns:
         float32 (M, M) 0..1 with M = ``MASK_SIDE_PX``: inside the face's hull where the engine or the brows say so,
         without what is before the face, thin gaps such as rims of glasses, the inside of an open mouth and open eyes.
     """
-    points = np.asarray((landmarks_in_crop + 0.5) * (MASK_SIDE_PX / size) - 0.5, np.float32)
+    points = np.asarray((landmarks_in_crop + 0.5) * (MASK_SIDE_PX / crop.shape[0]) - 0.5, np.float32)
     hull = face_hull_mask(points, MASK_SIDE_PX)
     taken = _resized(mask, MASK_SIDE_PX)
     covered = np.maximum(taken, rows_of_brows(points, MASK_SIDE_PX))
     hidden = None if occlusion is None else believed(_resized(occlusion, MASK_SIDE_PX), hull)
     combined = combine_masks(covered, hull, hidden)
-    own = cv2.max(thin_gaps(taken), open_eyes_mask(points, MASK_SIDE_PX))
+    gaps = thin_gaps(taken)
+    own = np.maximum(gaps, open_eyes_mask(points, MASK_SIDE_PX))
+    if crop.shape[0] == 2 * MASK_SIDE_PX:
+        add_rims(own, gaps, points, crop)
     mouth = open_mouth_mask(points, MASK_SIDE_PX)
     if mouth is not None:
         cv2.max(own, mouth, dst=own)

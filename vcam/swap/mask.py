@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from vcam.imaging import feather
 from vcam.topology import (
+    BROW_LEFT,
+    BROW_RIGHT,
     BROWS,
     EYE_GROWN,
     EYE_LEFT,
@@ -22,7 +25,7 @@ from vcam.topology import (
     OVAL,
     above_brows,
 )
-from vcam.types import Mask, Plane, Points
+from vcam.types import Image, Mask, Plane, Points
 
 HULL_FEATHER = 0.045  # of the crop's side: the width over which the face's edge is softened to each side
 BORDER_FEATHER = 0.05  # of the crop's side: the crop's own border never shows
@@ -33,6 +36,15 @@ PARTED, OPEN = 0.06, 0.16  # gap of the lips in mouth widths: an open mouth's in
 MOUTH_FEATHER = 0.012  # of the crop's side
 _LIDS = np.stack([EYE_LEFT, EYE_RIGHT])
 _GAP_PX = 7  # wider than the rims of glasses in a mask of 128 px, narrower than an eye
+_RIM_PX = 9  # of a crop of 256 px: a dark or bright line narrower than this, near such a gap, is a rim
+_LENS = 0.5  # rims reach so far below the eyes, in distances between them
+_BRIDGE_HEIGHT = 0.25  # of that distance, above the eyes: there is the bridge
+_LINE = 14  # grey levels: so strong a line speaks for glasses
+_BELOW = (150.0, 210.0)  # pixels of 128 on such lines below the eyes: glasses begin to be believed in, are
+_BRIDGE = (70.0, 90.0)  # the same across the nose, near gaps of the engine's mask
+_RIM_LEVELS = (5.0, 14.0)  # grey levels of a line: begins to be seen as a rim, is one
+_RIM_GAP = (0.05, 0.2)  # depth of the engine's gap beside it: the same
+_TWO_BROWS = np.stack([BROW_LEFT, BROW_RIGHT])
 _SHIFT_BITS = 4  # polygons are drawn to 1/16 px, or edges would tremble by whole pixels
 
 
@@ -119,6 +131,76 @@ def thin_gaps(mask: Mask) -> Mask:
     """
     closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((_GAP_PX, _GAP_PX), np.uint8))
     return np.asarray(cv2.subtract(closed, mask), np.float32)
+
+
+def add_rims(own: Mask, gaps: Mask, landmarks_in_crop: Points, target: Image) -> None:
+    """Add the rims of glasses to what stays the target's own, line by line, if there seem to be glasses.
+
+    An engine's mask tells roughly where rims are, the picture exactly. Glasses are believed in where lines go across
+    the nose and many lie below the eyes, more than folds of skin are. Lids and brows, lines too, are left out.
+
+    Args:
+        own: float32 (S, S) 0..1, what stays the target's own, the eyes among it; written to.
+        gaps: float32 (S, S) 0..1, of ``thin_gaps``.
+        landmarks_in_crop: float32 (157, 2) px of the S.
+        target: uint8 (2S, 2S, 3) BGR.
+    """
+    size = gaps.shape[0]
+    eyes = landmarks_in_crop[_LIDS]  # (2, 16, 2)
+    (left, right), lowest = eyes[:, :, 0], int(eyes[:, :, 1].max()) + 2
+    apart = float(right.mean() - left.mean())
+    top, end = int(landmarks_in_crop[BROWS, 1].min()), int(lowest + _LENS * apart)
+    nose = slice(int(left.max()) + 2, int(right.min()) - 1)
+    if not 0 <= top < lowest < end <= size or not 0 <= nose.start < nose.stop <= size:
+        return
+    bridge = slice(max(int(eyes[:, :, 1].mean() - _BRIDGE_HEIGHT * apart), top), lowest)
+    near = _near(gaps[bridge, nose])
+    if not near.any():
+        return
+    across = np.count_nonzero((_rim_lines(target, bridge, nose) > _LINE) & (near > 0))
+    if across <= _BRIDGE[0]:
+        return
+    zone, whole = slice(top, end), slice(0, size)
+    lines, near = _rim_lines(target, zone, whole), _near(gaps[zone])
+    middles = eyes.mean(1, keepdims=True)
+    for polygons in (landmarks_in_crop[_TWO_BROWS], middles + EYE_GROWN * (eyes - middles)):
+        lines[fill_polygons(polygons, size)[zone] > 0] = 0
+    reach = round(0.2 * apart)
+    below = lines[lowest - top :, max(int(left.min()) - reach, 0) : int(right.max()) + reach]
+    belief = min(_ramp(np.count_nonzero(below > _LINE), _BELOW), _ramp(across, _BRIDGE))
+    if belief > 0:
+        rims = np.float32(belief) * _ramp(lines.astype(np.float32), _RIM_LEVELS) * near
+        np.maximum(own[zone], rims, out=own[zone])
+
+
+def _near(gaps: Mask) -> Mask:
+    """How near a gap, and how deep a one: float32 0..1, of the gaps' shape."""
+    return np.asarray(_ramp(cv2.dilate(gaps, np.ones((7, 7), np.uint8)), _RIM_GAP), np.float32)
+
+
+def _rim_lines(target: Image, rows: slice, columns: slice) -> Plane:
+    """How strong a dark or bright thin line goes through each place, in grey levels.
+
+    Args:
+        target: uint8 (2S, 2S, 3) BGR.
+        rows: of the S.
+        columns: of the S.
+
+    Returns:
+        uint8 (rows, columns), the most of 2 x 2.
+    """
+    grey = cv2.cvtColor(
+        target[2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop], cv2.COLOR_BGR2GRAY
+    )
+    kernel = np.ones((_RIM_PX, _RIM_PX), np.uint8)
+    lines = cv2.max(*(cv2.morphologyEx(grey, how, kernel) for how in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)))
+    height, width = lines.shape
+    return np.asarray(lines.reshape(height // 2, 2, width // 2, 2).max((1, 3)), np.uint8)
+
+
+def _ramp(value: Any, ends: tuple[float, float]) -> Any:
+    """0 up to the first end, 1 from the second on."""
+    return np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1)
 
 
 def _as_mask(plane: Plane, strength: float = 1.0) -> Mask:

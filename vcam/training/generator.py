@@ -47,7 +47,7 @@ from vcam.training.sheets import bands
 from vcam.training.warm_start import warm_start
 
 LABELLED_SHARE = 0.5  # of the swaps wear somebody of known age, sex and origin
-OFTENER = MappingProxyType({"asian": 2.0, "age 60-120": 2.0})  # worn so many times as often: likeness is least there
+OFTENER = MappingProxyType({"asian": 4.0, "age 60-120": 3.0})  # worn so many times as often: likeness is least there
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
 BROW_MARGIN = 0.08  # so far above the brows the identity is still looked for
 OPENING_EDGE_PX = 0.7  # of 128: how softly the swap ends at the lips' and the lids' inner edge
