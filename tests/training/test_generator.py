@@ -49,6 +49,7 @@ from vcam.training.losses import (  # noqa: E402
     masked_l1,
     reconstruction_loss,
     sampling_grid,
+    spots_loss,
     texture_loss,
     toned,
 )
@@ -271,9 +272,29 @@ def test_a_pseudo_input_keeps_eyes_and_mouth() -> None:
     assert np.abs(made[150, 90:100].astype(int) - answer[150, 90:100]).mean() > 8
 
 
+def test_dots_that_the_target_has_not_cost_and_its_own_do_not() -> None:
+    target = torch.zeros(1, 3, 32, 32)
+    target[:, :, 4:6, 4:6] = -0.5
+    where = torch.ones(1, 1, 32, 32)
+    assert spots_loss(target, target, where) == 0
+    light = target + torch.linspace(-0.1, 0.1, 32)  # a shadow is no dot
+    assert spots_loss(light, target, where) < 1e-5
+    for colour in (-0.6, 0.6):
+        dotted = target.clone()
+        dotted[:, 0, 20:22, 20:22] += colour
+        dotted.requires_grad_()
+        loss = spots_loss(dotted, target, where)
+        assert loss > 1e-4
+        loss.backward()
+        assert (dotted.grad[0, 0, 20:22, 20:22] * colour > 0).any()
+        hidden = where.clone()
+        hidden[..., 18:24, 18:24] = 0
+        assert spots_loss(dotted, target, hidden) == 0
+
+
 def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:
     points = face_landmarks()[:, :2]
-    area, core, _, inside, cheeks = face_masks(points)
+    area, core, _, inside, cheeks, round_eyes = face_masks(points)
     assert cheeks[round(points[topo.NOSE_TIP, 1]), round(points[topo.NOSE_TIP, 0])] == 0
     for group in (topo.LIPS_INNER, topo.EYE_LEFT, topo.EYE_RIGHT):
         x, y = np.round(points[group].mean(0)).astype(int)
@@ -282,6 +303,10 @@ def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:
         assert inside[y, x] == 255
         x, y = np.round(points[group].min(0)).astype(int) - 3
         assert area[y, x] > 240
+    for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
+        x, y = np.round(points[eye].mean(0)).astype(int)
+        assert round_eyes[y, x] == 0
+        assert round_eyes[y + 8, x] == 255
 
 
 @pytest.mark.parametrize("seed", range(6))

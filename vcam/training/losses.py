@@ -25,7 +25,9 @@ from vcam.training.warm_start import frozen
 _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
 _EXACT = 0.1  # a pixel of 192: a smile is made of errors no larger than two
 _OWN_PLACES = 4.0
-_COLOURED = 0.5  # brows and lips have a colour of their own, in bounds
+_COLOURED = 0.3  # brows and lips have a colour of their own, in bounds
+_SPOT_PX = 5  # of 128: a spot is smaller
+_SPOT_LEAST = 0.04  # 5 grey levels: skin has such
 _FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
 _EXPRESSION = [int(i) for i in (*topo.LIPS, *topo.EYES, *topo.BROWS, *topo.NOSE)]  # of the 157
 _EXPRESSION_OF_MESH = [topo.MESH[i] for i in _EXPRESSION]
@@ -59,6 +61,7 @@ class Batch:
         detail: (B, 1, 128, 128) 1 on mouth, eyes and brows.
         inside: (B, 1, 128, 128) 1 between the lips and between the lids, and on the rims of glasses.
         cheeks: (B, 1, 128, 128) 1 on the cheeks, where a smile makes its folds.
+        round_eyes: (B, 1, 128, 128) 1 on the skin round the eyes.
         told: (B, 1, 128, 128) 0 where nobody knows whether the swap or the target should be seen.
         tones: (B, 3) how the embedder sees the picture's contrast, brightness and colour (0 = grey, 1 = as it is).
         embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
@@ -77,6 +80,7 @@ class Batch:
     detail: Tensor
     inside: Tensor
     cheeks: Tensor
+    round_eyes: Tensor
     told: Tensor
     tones: Tensor
     embedder_grid: Tensor
@@ -99,6 +103,7 @@ class Weights:
         landmarks: expression landmarks against the target's (swaps).
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
         folds: light and shadow on the cheeks against the target's (swaps).
+        spots: small dark or bright spots on the skin round the eyes that the target has not (swaps).
         openings: the gaps between lips and between lids, and the lift of the mouth's corners, against the target's
             (swaps).
         cycle: the swap undone against the target (swaps).
@@ -113,8 +118,8 @@ class Weights:
 
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
-    identity_swap: float = 12.0
-    likeness: float = 10.0
+    identity_swap: float = 10.0
+    likeness: float = 8.0
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
@@ -122,6 +127,7 @@ class Weights:
     landmarks: float = 3.0
     inside: float = 1.5
     folds: float = 6.0
+    spots: float = 60.0
     openings: float = 12.0
     cycle: float = 4.0
     mask: float = 1.0
@@ -332,6 +338,24 @@ def folds_loss(swaps: Tensor, targets: Tensor, cheeks: Tensor) -> Tensor:
     return (functional.avg_pool2d(grey, 4, 2).abs() * where).mean() / where.mean().clamp_min(0.01)
 
 
+def spots_loss(swaps: Tensor, targets: Tensor, where: Tensor) -> Tensor:
+    """Dots that are not the target's: what a closing fills and an opening cuts off, in each colour, over the place.
+
+    Args:
+        swaps: (B, 3, S, S).
+        targets: the same before the swap.
+        where: (B, 1, S, S).
+    """
+
+    def dots(pictures: Tensor) -> Tensor:
+        both = torch.cat([pictures, -pictures], 1)  # dark ones of the one are bright ones of the other
+        grown = functional.max_pool2d(both, _SPOT_PX, 1, _SPOT_PX // 2)
+        return -functional.max_pool2d(-grown, _SPOT_PX, 1, _SPOT_PX // 2) - both
+
+    excess = functional.relu(dots(swaps) - dots(targets) - _SPOT_LEAST)
+    return (excess * where).mean() / where.mean().clamp_min(0.01)
+
+
 def masked_l1(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     """Mean absolute difference where the mask (B, 1, H, W) is 1; at least 1 % of the picture is reckoned."""
     return ((a - b).abs() * mask).mean() / mask.mean().clamp_min(0.01)
@@ -443,6 +467,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
         "folds": weights.folds * folds_loss(swaps, coarse_targets, batch.cheeks[n:]),
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=_EXACT),
+        "spots": weights.spots * spots_loss(swaps, coarse_targets, batch.round_eyes[n:]),
         "openings": weights.openings * openings_loss(made_expression, expression),
         "inside": weights.inside * masked_l1(coarse, coarse_targets, batch.inside[n:]),
         "texture": weights.texture * texture_loss(coarse, halve(bare), area),
