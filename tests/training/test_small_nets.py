@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -157,35 +156,6 @@ def test_regions_from_mesh_judge_only_what_is_sure() -> None:
     points = np.full((157, 2), 64.0)
     maps = regions.regions_from_mesh(points)
     assert (maps != regions.UNJUDGED).mean() < 0.01
-
-
-def test_a_net_maps_pictures_that_have_no_map_where_it_is_sure(tmp_path: Path) -> None:
-    faces = drawn_faces(12)
-    maps = tmp_path / "faces" / "celebamask_regions"
-    maps.mkdir(parents=True)
-    faces.file[0] = "faces/celebamask/0.png"
-    cv2.imwrite(str(maps / "0.png"), np.zeros((128, 128), np.uint8))
-    data = regions.RegionsData(faces, augment.Backgrounds(None), str(faces.split[0]), tmp_path)
-
-    def sees(crops: torch.Tensor) -> torch.Tensor:
-        """Sure of red, which is skin, and of the upper half's green; below it cannot tell green from hair."""
-        half = crops[:, :, ::2, ::2]
-        logits = torch.full((len(crops), 9, 64, 64), -9.0)
-        logits[:, 1] = torch.where(half[:, 0] > 0, 9.0, -9.0)
-        logits[:, 0] = logits[:, 8] = torch.where(half[:, 0] > 0, -9.0, 5.0)
-        logits[:, 8, :32] = -9.0
-        return logits
-
-    rows = data.unmapped
-    data.guess(sees, count=2)
-    assert list(data.guessed) == list(data.unmapped)
-    assert set(data.unmapped) < set(rows)
-    guessed = data.guessed[int(data.unmapped[0])]
-    assert guessed[8, 8] == regions.OTHER
-    assert guessed[120, 8] == regions.UNJUDGED
-    assert guessed[50, 64] == 1
-    assert np.array_equal(data.sample(np.random.default_rng(0), int(data.unmapped[0]), augment.Jitter(0, 0, 0), 0.0)
-                          .regions[64, 60:68], np.full(8, 1))  # fmt: skip
 
 
 def test_iou_by_class_counts_judged_pixels_only() -> None:

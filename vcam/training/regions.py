@@ -38,10 +38,7 @@ OTHER = REGIONS.index("other")
 FACE = [REGIONS.index(name) for name in ("skin", "brows", "eyes", "nose", "lips", "mouth")]
 _SKIN, _LIPS, _MOUTH = REGIONS.index("skin"), REGIONS.index("lips"), REGIONS.index("mouth")
 OCCLUDER_DRAWS = 4  # things drawn over each picture, one after another, when the net is measured
-MESH_SHARE = 0.4  # of the batch, pictures without a region map
-OCCLUDED_SHARE = 0.7  # of the batch, faces with a thing drawn before them
-GUESSED = 8000  # pictures without a map whose regions the net that a run begins with tells, where it is sure
-_SURE = 0.8
+MESH_SHARE = 0.3  # of the batch, pictures without a region map
 
 # CelebAMask-HQ's 19 classes: background, skin, nose, glasses, eyes, brows, ears, mouth, lips, hair, hat,
 # earring, necklace, neck, cloth.
@@ -108,30 +105,7 @@ class RegionsData:
         self.maps = {row: m for row, m in read_regions(data_dir, faces.file).items() if faces.split[row] == split}
         self.mapped = np.array(sorted(self.maps))
         self.unmapped = np.setdiff1d(np.flatnonzero(faces.split == split), self.mapped)
-        self.guessed: dict[int, NDArray[np.uint8]] = {}
         self.backgrounds = backgrounds
-
-    def guess(self, net: Callable[[Tensor], Tensor], count: int = GUESSED) -> None:
-        """Map pictures that have no map by a net that has learnt (noisy students learn from it: Xie et al., 2020).
-
-        Each picture is seen plain and mirrored; a place that both together are not sure of is not judged.
-
-        Args:
-            net: crops [B, 3, 128, 128] to logits [B, 9, 64, 64], in evaluation mode.
-            count: how many pictures; the batches then show no others without a map.
-        """
-        rows = self.unmapped[:: max(len(self.unmapped) // count, 1)]
-        for part in np.array_split(rows, max(len(rows) // 64, 1)):
-            crops = to_net(self.images[part])
-            with torch.inference_mode():
-                seen = [torch.softmax(net(look).float(), 1) for look in (crops, crops.flip(3))]
-                mean = functional.interpolate((seen[0] + seen[1].flip(3)) / 2, scale_factor=2.0, mode="bilinear")
-                sure, guess = mean.max(1)
-            maps = torch.where(sure >= _SURE, guess, UNJUDGED).byte().numpy()
-            for row, regions in zip(part, maps, strict=True):
-                known = regions_from_mesh(self.points[row])
-                self.guessed[int(row)] = np.where(known == UNJUDGED, regions, known)
-        self.unmapped = rows
 
     def batch(self, rng: Generator, size: int) -> RegionsBatch:
         """Random crops."""
@@ -141,13 +115,11 @@ class RegionsData:
             rows.append(self.sample(rng, int(pool[rng.integers(len(pool))])))
         return pack(rows)
 
-    def sample(self, rng: Generator, i: int, jitter: augment.Jitter = JITTER, occluded: float = OCCLUDED_SHARE,
+    def sample(self, rng: Generator, i: int, jitter: augment.Jitter = JITTER, occluded: float = 0.5,
                faults: bool = True) -> Sample:  # fmt: skip
         """One crop as a webcam might show it, with something in front of it at the given probability."""
         image = self.images[i]
-        regions = self.maps.get(i, self.guessed.get(i))
-        if regions is None:
-            regions = regions_from_mesh(self.points[i])
+        regions = self.maps[i] if i in self.maps else regions_from_mesh(self.points[i])
         matrix = jitter.draw(rng, SIZE)
         if rng.random() < 0.5:
             image, regions = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(regions[:, ::-1])
@@ -276,7 +248,6 @@ def run(options: Options) -> None:
 
     if options.pack:
         warm_start(net, options.pack / "regions.onnx", lambda model: model(make_batch(0).crops))
-        data.guess(net.eval())
     plan = loop.Plan(options.steps, options.minutes, learning_rate=options.rate or 2e-3)
     loop.train_as_told(
         options, net, make_batch, losses, plan, lambda mean: region_figures(mean, unseen), sheet_of(unseen)
