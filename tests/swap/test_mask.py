@@ -9,6 +9,8 @@ import pytest
 from draw_faces import face_landmarks
 from vcam.swap.mask import (
     BORDER_FEATHER,
+    LOOK_EVERY,
+    Rims,
     add_rims,
     believed,
     combine_masks,
@@ -215,3 +217,21 @@ def test_a_face_half_outside_the_crop_has_no_rims() -> None:
     own = np.zeros((128, 128), np.float32)
     add_rims(own, np.ones((128, 128), np.float32), landmarks, np.full((256, 256, 3), 160, np.uint8))
     assert own.max() == 0
+
+
+def test_glasses_put_on_are_seen_soon_and_then_in_every_frame() -> None:
+    landmarks = face_landmarks(128)
+    skin = np.full((256, 256, 3), 160, np.uint8)
+    worn, where = glasses_on(skin, landmarks)
+    doubt = cv2.GaussianBlur(cv2.resize(where, (128, 128), interpolation=cv2.INTER_AREA), (0, 0), 2) / np.float32(255)
+    rims, shown = Rims(), []
+    for picture in [skin] * 2 + [worn] * (LOOK_EVERY + 4):
+        own = np.zeros((128, 128), np.float32)
+        rims(own, doubt, landmarks, picture)
+        shown.append(own.max() > 0)
+    assert shown == [False] * LOOK_EVERY + [True] * 6
+    rims(np.zeros((128, 128), np.float32), doubt, landmarks, skin)
+    rims.reset()
+    own = np.zeros((128, 128), np.float32)
+    rims(own, doubt, landmarks, worn)
+    assert own.max() > 0

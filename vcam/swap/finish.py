@@ -10,7 +10,7 @@ from vcam.swap.crop import shrink_crop
 from vcam.swap.detail import add_grain, sharpen
 from vcam.swap.mask import (
     MASK_SIDE_PX,
-    add_rims,
+    Rims,
     believed,
     combine_masks,
     face_hull_mask,
@@ -36,6 +36,7 @@ class Finisher:
         self._engine_size = engine_size
         self._colour = ColourMatch()
         self._steady = Steadier()
+        self._rims = Rims()
         self._buffers = Buffers()
 
     def finish(self, swap: Image, mask: Mask, crop: Image, landmarks_in_crop: Points, at: float,
@@ -58,15 +59,16 @@ class Finisher:
         steadied = self._steady(matched, target, at)
         finished = sharpen(steadied, crop.shape[0])
         add_grain(finished, crop, landmarks_in_crop, self._buffers)
-        return finished, _resized(_where(mask, landmarks_in_crop, crop, occlusion), crop.shape[0])
+        return finished, _resized(_where(mask, landmarks_in_crop, crop, occlusion, self._rims), crop.shape[0])
 
     def reset(self) -> None:
         """Forget the past: another face or source follows."""
         self._colour.reset()
         self._steady.reset()
+        self._rims.reset()
 
 
-def _where(mask: Mask, landmarks_in_crop: Points, crop: Image, occlusion: Mask | None) -> Mask:
+def _where(mask: Mask, landmarks_in_crop: Points, crop: Image, occlusion: Mask | None, rims: Rims) -> Mask:
     """Where the swap is taken, at the size at which soft masks are worked out.
 
     Args:
@@ -74,6 +76,7 @@ def _where(mask: Mask, landmarks_in_crop: Points, crop: Image, occlusion: Mask |
         landmarks_in_crop: float32 (157, 2) px in the crop.
         crop: uint8 (P, P, 3) BGR, the target.
         occlusion: see ``Finisher.finish``.
+        rims: of this face.
 
     Returns:
         float32 (M, M) 0..1 with M = ``MASK_SIDE_PX``: inside the face's hull where the engine or the brows say so,
@@ -88,7 +91,7 @@ def _where(mask: Mask, landmarks_in_crop: Points, crop: Image, occlusion: Mask |
     gaps = thin_gaps(taken)
     own = np.maximum(gaps, open_eyes_mask(points, MASK_SIDE_PX))
     if crop.shape[0] == 2 * MASK_SIDE_PX:
-        add_rims(own, gaps, points, crop)
+        rims(own, gaps, points, crop)
     mouth = open_mouth_mask(points, MASK_SIDE_PX)
     if mouth is not None:
         cv2.max(own, mouth, dst=own)

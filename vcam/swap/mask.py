@@ -38,6 +38,7 @@ _LIDS = np.stack([EYE_LEFT, EYE_RIGHT])
 _GAP_PX = 7  # wider than the rims of glasses in a mask of 128 px, narrower than an eye
 _RIM_PX = 9  # of a crop of 256 px: a dark or bright line narrower than this, near such a gap, is a rim
 _LENS = 0.5  # rims reach so far below the eyes, in distances between them
+LOOK_EVERY = 8  # frames between two looks for glasses while there are none
 _BRIDGE_HEIGHT = 0.25  # of that distance, above the eyes: there is the bridge
 _LINE = 14  # grey levels: so strong a line speaks for glasses
 _BELOW = (150.0, 210.0)  # pixels of 128 on such lines below the eyes: glasses begin to be believed in, are
@@ -133,7 +134,25 @@ def thin_gaps(mask: Mask) -> Mask:
     return np.asarray(cv2.subtract(closed, mask), np.float32)
 
 
-def add_rims(own: Mask, gaps: Mask, landmarks_in_crop: Points, target: Image) -> None:
+class Rims:
+    """The rims of glasses, frame after frame: added to each while there are some, looked for now and then otherwise."""
+
+    def __init__(self) -> None:
+        self._rest = 0  # frames until the next look
+
+    def __call__(self, own: Mask, gaps: Mask, landmarks_in_crop: Points, target: Image) -> None:
+        """``add_rims``, if it is time to look."""
+        if self._rest > 0:
+            self._rest -= 1
+        elif not add_rims(own, gaps, landmarks_in_crop, target):
+            self._rest = LOOK_EVERY - 1
+
+    def reset(self) -> None:
+        """Look at the next frame: it may show another face."""
+        self._rest = 0
+
+
+def add_rims(own: Mask, gaps: Mask, landmarks_in_crop: Points, target: Image) -> bool:
     """Add the rims of glasses to what stays the target's own, line by line, if there seem to be glasses.
 
     An engine's mask tells roughly where rims are, the picture exactly. Glasses are believed in where lines go across
@@ -144,6 +163,9 @@ def add_rims(own: Mask, gaps: Mask, landmarks_in_crop: Points, target: Image) ->
         gaps: float32 (S, S) 0..1, of ``thin_gaps``.
         landmarks_in_crop: float32 (157, 2) px of the S.
         target: uint8 (2S, 2S, 3) BGR.
+
+    Returns:
+        Whether there seem to be glasses.
     """
     size = gaps.shape[0]
     eyes = landmarks_in_crop[_LIDS]  # (2, 16, 2)
@@ -152,14 +174,14 @@ def add_rims(own: Mask, gaps: Mask, landmarks_in_crop: Points, target: Image) ->
     top, end = int(landmarks_in_crop[BROWS, 1].min()), int(lowest + _LENS * apart)
     nose = slice(int(left.max()) + 2, int(right.min()) - 1)
     if not 0 <= top < lowest < end <= size or not 0 <= nose.start < nose.stop <= size:
-        return
+        return False
     bridge = slice(max(int(eyes[:, :, 1].mean() - _BRIDGE_HEIGHT * apart), top), lowest)
     near = _near(gaps[bridge, nose])
     if not near.any():
-        return
+        return False
     across = np.count_nonzero((_rim_lines(target, bridge, nose) > _LINE) & (near > 0))
     if across <= _BRIDGE[0]:
-        return
+        return False
     zone, whole = slice(top, end), slice(0, size)
     lines, near = _rim_lines(target, zone, whole), _near(gaps[zone])
     middles = eyes.mean(1, keepdims=True)
@@ -171,6 +193,7 @@ def add_rims(own: Mask, gaps: Mask, landmarks_in_crop: Points, target: Image) ->
     if belief > 0:
         rims = np.float32(belief) * _ramp(lines.astype(np.float32), _RIM_LEVELS) * near
         np.maximum(own[zone], rims, out=own[zone])
+    return bool(belief > 0)
 
 
 def _near(gaps: Mask) -> Mask:
