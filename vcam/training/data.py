@@ -39,6 +39,7 @@ SIZE = 128
 LARGE = 2 * SIZE
 EMBEDDER_SIZE = 112
 SETS = ("generated", "celebamask", "celeba_wild", "celeba_test", "lfw", "utk")
+IDENTITY_SETS = tuple(name for name in SETS if name != "lfw")  # whose people are learnt: LFW's pairs are a test
 ARRAYS = ("images", "crops112", "mesh", "embeddings", "points5", "coverage")
 _TEMPLATES = {"utk": ARCFACE_112}  # every other set is aligned to ffhq_512
 _BATCH = 32

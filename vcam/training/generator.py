@@ -25,7 +25,7 @@ from vcam.geometry import ARCFACE_112, compose, invert, similarity
 from vcam.training.augment import blend, centred_similarity
 from vcam.training.data import (
     EMBEDDER_SIZE,
-    SETS,
+    IDENTITY_SETS,
     SHARP_SETS,
     SIZE,
     Faces,
@@ -46,6 +46,7 @@ from vcam.training.pairs import Likeness, likeness_of, nearest, polygon_mask, ps
 from vcam.training.sheets import bands
 from vcam.training.warm_start import warm_start
 
+SETS = IDENTITY_SETS
 LABELLED_SHARE = 0.5  # of the swaps wear somebody of known age, sex and origin
 OFTENER = MappingProxyType({"asian": 4.0, "age 60-120": 3.0})  # worn so many times as often: likeness is least there
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost

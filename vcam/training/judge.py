@@ -26,7 +26,7 @@ from vcam import topology as topo
 from vcam.errors import BadInput
 from vcam.inference import Net, open_session
 from vcam.training.augment import centred_similarity
-from vcam.training.data import SETS, SIZE, Faces, LargePictures, Picture, load_faces, unit_embeddings
+from vcam.training.data import IDENTITY_SETS, SIZE, Faces, LargePictures, Picture, load_faces, unit_embeddings
 from vcam.training.identity_judge import (
     DlibJudge,
     Images,
@@ -44,7 +44,7 @@ from vcam.training.networks import AeiNet, mask_of
 from vcam.training.pairs import polygon_mask
 from vcam.training.teachers import Teacher
 
-PAIR_SETS = tuple(name for name in SETS if name != "lfw")  # of the pairs, the judge's centring and the groups
+PAIR_SETS = IDENTITY_SETS  # of the pairs, the judge's centring and the groups
 STRANGER_SETS = ("celeba_wild", "celeba_test")  # photos like the pairs' own, of people whose names are known
 PAIRS = Path(__file__).with_name("pairs_val.csv")
 _CENTRING_FACES = 300

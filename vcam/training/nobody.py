@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from vcam import topology as topo
 from vcam.errors import BadInput
-from vcam.training.data import LARGE, SETS, Faces, load_faces, points_to_large, read_large, unit_embeddings
+from vcam.training.data import IDENTITY_SETS, LARGE, Faces, load_faces, points_to_large, read_large, unit_embeddings
 from vcam.training.export import load_generator
 from vcam.training.identity_space import lift
 from vcam.training.networks import AeiNet, mask_of
@@ -177,7 +177,7 @@ def neutral_rows(faces: Faces, landmarks: NDArray[np.float32]) -> NDArray[np.int
 
 def make_people(net: AeiNet, data_dir: Path, cache_dir: Path, models_dir: Path, seed: int = 0) -> None:
     """Draw, render and store the built-in faces: ``faces.json``, ``faces.npz``, ``faces/ID.png``."""
-    faces = load_faces(cache_dir, SETS, ("mesh", "embeddings"))
+    faces = load_faces(cache_dir, IDENTITY_SETS, ("mesh", "embeddings"))
     embeddings = unit_embeddings(faces.embeddings)
     landmarks = faces.mesh[:, list(topo.MESH)]
     groups = [group_rows(faces, person) for person in PEOPLE]
