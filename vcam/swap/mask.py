@@ -119,9 +119,14 @@ def open_eyes_mask(landmarks_in_crop: Points, size: int) -> Mask:
     Returns:
         float32 (size, size) 0..1.
     """
-    lids = landmarks_in_crop[_LIDS]  # (2, 16, 2)
+    return _as_mask(fill_polygons(_grown_lids(landmarks_in_crop), size))
+
+
+def _grown_lids(landmarks_in_crop: Points) -> NDArray[np.float32]:
+    """The contours of both eyes with their lashes: float32 (2, 16, 2) px."""
+    lids = landmarks_in_crop[_LIDS]
     middle = lids.mean(1, keepdims=True)
-    return _as_mask(fill_polygons(middle + EYE_GROWN * (lids - middle), size))
+    return np.asarray(middle + EYE_GROWN * (lids - middle), np.float32)
 
 
 def thin_gaps(mask: Mask) -> Mask:
@@ -184,8 +189,7 @@ def add_rims(own: Mask, gaps: Mask, landmarks_in_crop: Points, target: Image) ->
         return False
     zone, whole = slice(top, end), slice(0, size)
     lines, near = _rim_lines(target, zone, whole), _near(gaps[zone])
-    middles = eyes.mean(1, keepdims=True)
-    for polygons in (landmarks_in_crop[_TWO_BROWS], middles + EYE_GROWN * (eyes - middles)):
+    for polygons in (landmarks_in_crop[_TWO_BROWS], _grown_lids(landmarks_in_crop)):
         lines[fill_polygons(polygons, size)[zone] > 0] = 0
     reach = round(0.2 * apart)
     below = lines[lowest - top :, max(int(left.min()) - reach, 0) : int(right.max()) + reach]

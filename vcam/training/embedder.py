@@ -25,13 +25,13 @@ from torch.nn import functional
 from vcam.errors import ModelMissing
 from vcam.inference import Net, open_session
 from vcam.training import augment, loop
-from vcam.training.data import EMBEDDER_SIZE, Faces, load_faces, unit_embeddings
+from vcam.training.data import EMBEDDER_SIZE, IDENTITY_SETS, Faces, load_faces, unit_embeddings
 from vcam.training.landmarks import to_net
 from vcam.training.options import Options
 from vcam.training.small_nets import EmbedderNet
 from vcam.training.warm_start import warm_start
 
-SETS = ("generated", "celebamask", "celeba_wild", "celeba_test", "utk")
+SETS = IDENTITY_SETS
 JITTER = augment.Jitter(roll_deg=5, scale=0.06, shift=0.03)
 FORCED_STEPS = 3000  # until then every stage begins with the teacher's features; over as many more fewer do
 PLACES = 3200  # of each stage's output, over all pictures: a wide stage needs few pictures
