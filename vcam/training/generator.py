@@ -9,6 +9,7 @@ and the step, so that a resumed run sees the very pictures it would have seen.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from vcam import topology as topo
 from vcam.geometry import ARCFACE_112, compose, invert, similarity
@@ -159,7 +161,8 @@ def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] |
     photos = {int(person[rows[0]]): rows[trained[rows]] for rows in np.split(order, starts[1:])}
     sources = np.flatnonzero(trained & clear & frontal)
     answers = np.flatnonzero(whole & np.isin(faces.set, SHARP_SETS))
-    rims = {int(row): find_rims(large[int(row)], points_to_large(landmarks[row, :, :2])) for row in answers}
+    looked = tqdm(answers, "looking for glasses", unit=" faces", disable=None, file=sys.stderr)
+    rims = {int(row): find_rims(large[int(row)], points_to_large(landmarks[row, :, :2])) for row in looked}
     return Pool(
         faces=faces,
         large=large,

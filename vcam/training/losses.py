@@ -339,8 +339,9 @@ def ghost_loss(colour: Tensor, targets: Tensor, where: Tensor) -> Tensor:
 
 def _laplacian(pictures: Tensor) -> Tensor:
     """Of the grey pictures: (B, 1, H, W)."""
-    kernel = pictures.new_tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
-    return functional.conv2d(pictures.mean(1, keepdim=True), kernel, padding=1)
+    grey = functional.pad(pictures.mean(1, keepdim=True), (1, 1, 1, 1))
+    beside = grey[..., 1:-1, :-2] + grey[..., 1:-1, 2:] + grey[..., :-2, 1:-1] + grey[..., 2:, 1:-1]
+    return beside - 4 * grey[..., 1:-1, 1:-1]  # a convolution of one channel is ten times as slow
 
 
 def texture_loss(made: Tensor, wanted: Tensor, area: Tensor) -> Tensor:
@@ -412,11 +413,16 @@ def spots_loss(swaps: Tensor, targets: Tensor, where: Tensor) -> Tensor:
 
     def dots(pictures: Tensor) -> Tensor:
         both = torch.cat([pictures, -pictures], 1)  # dark ones of the one are bright ones of the other
-        grown = functional.max_pool2d(both, _SPOT_PX, 1, _SPOT_PX // 2)
-        return -functional.max_pool2d(-grown, _SPOT_PX, 1, _SPOT_PX // 2) - both
+        return -_grown(-_grown(both)) - both
 
     excess = functional.relu(dots(swaps) - dots(targets) - _SPOT_LEAST)
     return (excess * where).mean() / where.mean().clamp_min(0.01)
+
+
+def _grown(x: Tensor) -> Tensor:
+    """The most in a square of a spot's size round each place, rows first, then columns."""
+    across = functional.max_pool2d(x, (1, _SPOT_PX), 1, (0, _SPOT_PX // 2))
+    return functional.max_pool2d(across, (_SPOT_PX, 1), 1, (_SPOT_PX // 2, 0))
 
 
 def masked_l1(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
