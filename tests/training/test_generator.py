@@ -294,8 +294,12 @@ def test_dots_that_the_target_has_not_cost_and_its_own_do_not() -> None:
 
 def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:
     points = face_landmarks()[:, :2]
-    area, core, _, inside, cheeks, round_eyes = face_masks(points)
+    area, core, _, inside, cheeks, round_eyes, edge = face_masks(points)
     assert cheeks[round(points[topo.NOSE_TIP, 1]), round(points[topo.NOSE_TIP, 0])] == 0
+    top = round(points[topo.OVAL, 1].min()) + 2
+    assert edge[top, round(points[topo.NOSE_TIP, 0])] > 128
+    assert not edge[round(points[topo.NOSE_TIP, 1]) :].any()
+    assert not edge[points[topo.EYES, 1].astype(int), points[topo.EYES, 0].astype(int)].any()
     for group in (topo.LIPS_INNER, topo.EYE_LEFT, topo.EYE_RIGHT):
         x, y = np.round(points[group].mean(0)).astype(int)
         assert area[y, x] < 40

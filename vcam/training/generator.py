@@ -53,6 +53,7 @@ LABELLED_SHARE = 0.5  # of the swaps wear somebody of known age, sex and origin
 OFTENER = MappingProxyType({"asian": 4.0, "age 60-120": 3.0})  # worn so many times as often: likeness is least there
 FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised one would stay as a ghost
 AROUND_EYE = 2.2  # of the lids' contour: there dots are painted that pass for lids and corners
+EDGE_INSIDE = 0.8  # of the oval: outside of it hair is painted beside the real hair, which helps recognisers alone
 BROW_MARGIN = 0.08  # so far above the brows the identity is still looked for
 OPENING_EDGE_PX = 0.7  # of 128: how softly the swap ends at the lips' and the lids' inner edge
 COMMON_FACES = 200  # whose mean a recogniser's vectors are seen from
@@ -317,7 +318,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
     rows = [e.row for e in examples]
     mirrored = [e.mirrored for e in examples]
     masks = [[_mirror(m, e.mirrored) for m in _masks_of(pool, e)] for e in examples]
-    area, core, detail, inside, cheeks, round_eyes, told = (
+    area, core, detail, inside, cheeks, round_eyes, edge, told = (
         torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True)
     )
     crops = [
@@ -345,6 +346,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         inside=inside,
         cheeks=cheeks,
         round_eyes=round_eyes,
+        edge=edge,
         told=told,
         tones=torch.from_numpy(np.stack([_tone(rng) for _ in rows])),
         embedder_grid=sampling_grid(torch.from_numpy(np.stack(crops)).float(), EMBEDDER_SIZE),
@@ -373,7 +375,7 @@ def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
 def _masks_of(pool: Pool, example: _Example) -> tuple[NDArray[np.uint8], ...]:
     """The masks of an example, glasses and all; and at last how surely each place is known to be swapped or not."""
     points = pool.landmarks[example.row, :, :2]
-    area, core, detail, inside, cheeks, round_eyes = face_masks(points)
+    area, core, detail, inside, cheeks, round_eyes, edge = face_masks(points)
     outside_rims = 255 - example.rims
     told = np.full((SIZE, SIZE), 255, np.uint8)
     if not example.rims.any():
@@ -385,6 +387,7 @@ def _masks_of(pool: Pool, example: _Example) -> tuple[NDArray[np.uint8], ...]:
         np.maximum(inside, example.rims),
         np.minimum(cheeks, outside_rims),
         np.minimum(round_eyes, outside_rims),
+        np.minimum(edge, outside_rims),
         told,
     )
 
@@ -397,7 +400,8 @@ def face_masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
 
     Returns:
         Face area with a soft edge, without what lies between lips and between lids; the same without the forehead;
-        mouth, eyes and brows; what lies between lips and between lids; cheeks; the skin round the eyes.
+        mouth, eyes and brows; what lies between lips and between lids; cheeks; the skin round the eyes; forehead and
+        temples, from the face's edge inwards.
     """
     inside = polygon_mask(points[topo.LIPS_INNER], 0.95)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
@@ -422,7 +426,9 @@ def face_masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
         round_eyes |= cv2.dilate(polygon_mask(points[eye], AROUND_EYE), np.ones((7, 7), np.uint8)).astype(np.uint8)
     brows_only = [polygon_mask(_hull(points[brow])) for brow in (topo.BROW_LEFT, topo.BROW_RIGHT)]
     round_eyes[cv2.dilate(brows_only[0] | brows_only[1] | inside, np.ones((3, 3), np.uint8)) > 0] = 0
-    planes = (area, core, detail, inside, cheeks, np.minimum(round_eyes, area))
+    edge = np.where((detail > 0) | (polygon_mask(oval, EDGE_INSIDE) > 0), 0, area)
+    edge[max(int(points[topo.NOSE_TIP, 1]), 0) :] = 0  # below, a beard may be worn
+    planes = (area, core, detail, inside, cheeks, np.minimum(round_eyes, area), edge)
     return tuple(np.asarray(plane, np.uint8) for plane in planes)
 
 

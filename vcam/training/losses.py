@@ -74,6 +74,7 @@ class Batch:
         inside: (B, 1, 128, 128) 1 between the lips and between the lids, and on the rims of glasses.
         cheeks: (B, 1, 128, 128) 1 on the cheeks, where a smile makes its folds.
         round_eyes: (B, 1, 128, 128) 1 on the skin round the eyes.
+        edge: (B, 1, 128, 128) 1 on forehead and temples near the face's edge.
         told: (B, 1, 128, 128) 0 where nobody knows whether the swap or the target should be seen.
         tones: (B, 3) how the embedder sees the picture's contrast, brightness and colour (0 = grey, 1 = as it is).
         embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
@@ -96,6 +97,7 @@ class Batch:
     inside: Tensor
     cheeks: Tensor
     round_eyes: Tensor
+    edge: Tensor
     told: Tensor
     tones: Tensor
     embedder_grid: Tensor
@@ -120,7 +122,8 @@ class Weights:
         landmarks: expression landmarks against the target's (swaps).
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
         folds: light and shadow on the cheeks against the target's (swaps).
-        spots: small dark or bright spots on the skin round the eyes that the target has not (swaps).
+        spots: small dark or bright spots that the target has not, on the skin round the eyes and near the face's upper
+            edge (swaps).
         emotion: what a net that tells expressions says, against the target (swaps); without that net nothing.
         openings: the gaps between lips and between lids, and the lift of the mouth's corners, against the target's
             (swaps).
@@ -136,9 +139,9 @@ class Weights:
 
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
-    identity_swap: float = 8.0
+    identity_swap: float = 9.0
     recognised: float = 4.0
-    likeness: float = 8.0
+    likeness: float = 10.0
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
@@ -408,7 +411,7 @@ def spots_loss(swaps: Tensor, targets: Tensor, where: Tensor) -> Tensor:
     Args:
         swaps: (B, 3, S, S).
         targets: the same before the swap.
-        where: (B, 1, S, S).
+        where: (B, K, S, S), of K places, each of which counts as much.
     """
 
     def dots(pictures: Tensor) -> Tensor:
@@ -416,7 +419,8 @@ def spots_loss(swaps: Tensor, targets: Tensor, where: Tensor) -> Tensor:
         return -_grown(-_grown(both)) - both
 
     excess = functional.relu(dots(swaps) - dots(targets) - _SPOT_LEAST)
-    return (excess * where).mean() / where.mean().clamp_min(0.01)
+    found = (excess.mean(1, keepdim=True) * where).mean((0, 2, 3))
+    return (found / where.mean((0, 2, 3)).clamp_min(0.01)).sum()
 
 
 def _grown(x: Tensor) -> Tensor:
@@ -548,6 +552,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         expression = guides.expressions(coarse_targets, batch.mesh_grid[n:])
     made_expression = guides.expressions(swaps, batch.mesh_grid[n:])
     half = max(len(swaps) // 2, 1)
+    spotless = torch.cat([batch.round_eyes[n:], batch.edge[n:]], 1)
     skin, features = area * (1 - _COLOURED * detail), enlarge(detail * (1 - batch.inside[n:]))
     worn = composite(colour[:half], targets[:half], enlarge(area[:half])).detach()
     worn = worn - finest(worn) * features[:half]  # or letting through what came through would be the answer
@@ -565,7 +570,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
         "folds": weights.folds * folds_loss(swaps, coarse_targets, batch.cheeks[n:]),
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=_EXACT),
-        "spots": weights.spots * spots_loss(swaps, coarse_targets, batch.round_eyes[n:]),
+        "spots": weights.spots * spots_loss(swaps, coarse_targets, spotless),
         "openings": weights.openings * openings_loss(made_expression, expression),
         "inside": weights.inside * masked_l1(coarse, coarse_targets, batch.inside[n:]),
         "texture": weights.texture * texture_loss(coarse, halve(bare), area),
