@@ -26,15 +26,16 @@ from vcam.training import data, packed, require_torch  # noqa: E402
 from vcam.training.augment import blend  # noqa: E402
 from vcam.training.data import points_to_large  # noqa: E402
 from vcam.training.export import generator_graphs, store_half  # noqa: E402
+from vcam.training.face_masks import face_masks  # noqa: E402
 from vcam.training.generator import (  # noqa: E402
     LABELLED_SHARE,
     GeneratorSettings,
     chances_of,
-    face_masks,
     gather,
     make_batch,
 )
 from vcam.training.glasses import draw_glasses, find_rims, lines_round_eyes  # noqa: E402
+from vcam.training.guides import sampling_grid, toned  # noqa: E402
 from vcam.training.identity_space import lift, lift_matrix, nobodies  # noqa: E402
 from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402
@@ -48,10 +49,8 @@ from vcam.training.losses import (  # noqa: E402
     light_loss,
     masked_l1,
     reconstruction_loss,
-    sampling_grid,
     spots_loss,
     texture_loss,
-    toned,
 )
 from vcam.training.mesher import MESH_POINTS  # noqa: E402
 from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic, Sharpener, enlarge, halve, mask_of  # noqa: E402

@@ -19,15 +19,9 @@ import onnxruntime as ort  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from vcam.errors import BadInput, ModelMissing  # noqa: E402
+from vcam.training.guides import EXPRESSION, Guides, sampling_grid  # noqa: E402
 from vcam.training.identity_space import lift  # noqa: E402
-from vcam.training.losses import (  # noqa: E402
-    _EXPRESSION,
-    Batch,
-    Guides,
-    emotion_loss,
-    recognised_loss,
-    sampling_grid,
-)
+from vcam.training.losses import Batch, emotion_loss, recognised_loss  # noqa: E402
 from vcam.training.teachers import Teacher  # noqa: E402
 from vcam.training.tfjs import read_tfjs  # noqa: E402
 
@@ -159,7 +153,7 @@ def test_our_own_landmarks_stand_beside_the_meshs_in_the_same_unit(guides: Guide
     assert by_mesh.shape == ours.shape
     session = ort.InferenceSession(MODELS / "landmarks.onnx")
     points = np.concatenate([session.run(["landmarks"], {"crop": one[None].numpy()})[0] for one in seen])
-    np.testing.assert_allclose(ours.numpy() * 10 * 128 / 192, points[:, _EXPRESSION], atol=0.5)
+    np.testing.assert_allclose(ours.numpy() * 10 * 128 / 192, points[:, EXPRESSION], atol=0.5)
 
 
 def test_an_expression_that_is_kept_costs_nothing_and_another_does(guides: Guides) -> None:
