@@ -231,3 +231,5 @@ def test_a_net_that_cannot_be_read_is_one_sentence(tmp_path: Path, changes: dict
 def test_a_missing_net_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match=r"emotion\.json is not there"):
         read_tfjs(tmp_path / "emotion.json")
+    with pytest.raises(ModelMissing, match=r"emotion\.json is not there: a TensorFlow"):
+        Teacher(tmp_path / "emotion.json")

@@ -184,9 +184,7 @@ class Teacher(nn.Module):
             BadInput: the net has a node that is not understood.
         """
         super().__init__()
-        if not path.is_file():
-            raise ModelMissing(f"the teacher net {path} is not there: give the data folder that holds teachers/")
-        graph = (read_tfjs(path, output) if path.suffix == ".json" else onnx.load(str(path))).graph
+        graph = (read_tfjs(path, output) if path.suffix == ".json" else _read_onnx(path)).graph
         weights = {t.name: torch.from_numpy(np.array(numpy_helper.to_array(t))) for t in graph.initializer}
         self._input = next(i.name for i in graph.input if i.name not in weights)
         self._output = graph.output[0].name
@@ -226,6 +224,12 @@ class Teacher(nn.Module):
             for step in self._steps:
                 values[step.output] = step.module(*(values[name] for name in step.inputs))
         return values[self._output].flatten(1).float(), [values[name].float() for name in features]
+
+
+def _read_onnx(path: Path) -> onnx.ModelProto:
+    if not path.is_file():
+        raise ModelMissing(f"the teacher net {path} is not there: give the data folder that holds teachers/")
+    return onnx.load(str(path))
 
 
 def _fold_scales(steps: list[_Step]) -> list[_Step]:
