@@ -28,10 +28,7 @@ from vcam.training.data import points_to_large  # noqa: E402
 from vcam.training.export import generator_graphs, store_half  # noqa: E402
 from vcam.training.face_masks import face_masks  # noqa: E402
 from vcam.training.generator import (  # noqa: E402
-    LABELLED_SHARE,
     GeneratorSettings,
-    chances_of,
-    gather,
     make_batch,
 )
 from vcam.training.glasses import draw_glasses, find_rims, lines_round_eyes  # noqa: E402
@@ -55,6 +52,8 @@ from vcam.training.losses import (  # noqa: E402
 from vcam.training.mesher import MESH_POINTS  # noqa: E402
 from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic, Sharpener, enlarge, halve, mask_of  # noqa: E402
 from vcam.training.pairs import head_pose, pseudo_input, thin_plate_field  # noqa: E402
+from vcam.training.pool import LABELLED_SHARE, chances_of, gather  # noqa: E402
+from vcam.training.smooth_faces import average_face, beautified  # noqa: E402
 from vcam.training.teachers import Teacher  # noqa: E402
 
 
@@ -215,6 +214,14 @@ def test_a_blush_counts_and_a_shadow_does_not() -> None:
     assert float(chroma_loss(blush, target, everywhere * 0)) == 0
 
 
+def test_a_small_stain_costs_more_than_as_much_colour_spread_wide() -> None:
+    target, everywhere = torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+    stain, tint = target.clone(), target.clone()
+    stain[:, 0, 8:16, 8:16] = 0.4
+    tint[:, 0] = 0.4 / 16  # the same sum
+    assert float(chroma_loss(stain, target, everywhere)) > 3 * float(chroma_loss(tint, target, everywhere))
+
+
 def test_a_ghost_is_the_targets_finest_detail_and_nothing_else() -> None:
     target, other = torch.rand(2, 1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     everywhere = torch.ones(1, 1, 32, 32)
@@ -275,25 +282,27 @@ def test_dots_that_the_target_has_not_cost_and_its_own_do_not() -> None:
     target = torch.zeros(1, 3, 32, 32)
     target[:, :, 4:6, 4:6] = -0.5
     where = torch.ones(1, 1, 32, 32)
-    assert spots_loss(target, target, where) == 0
+    nowhere = where * 0
+    assert spots_loss(target, target, where, where) == 0
     light = target + torch.linspace(-0.1, 0.1, 32)  # a shadow is no dot
-    assert spots_loss(light, target, where) < 1e-5
+    assert spots_loss(light, target, where, where) < 1e-5
     for colour in (-0.6, 0.6):
         dotted = target.clone()
         dotted[:, 0, 20:22, 20:22] += colour
         dotted.requires_grad_()
-        loss = spots_loss(dotted, target, where)
+        loss = spots_loss(dotted, target, where, nowhere)
         assert loss > 1e-4
         loss.backward()
         assert (dotted.grad[0, 0, 20:22, 20:22] * colour > 0).any()
         hidden = where.clone()
         hidden[..., 18:24, 18:24] = 0
-        assert spots_loss(dotted, target, hidden) == 0
+        assert spots_loss(dotted, target, hidden, nowhere) == 0
+        assert (spots_loss(dotted, target, nowhere, where) > 1e-4) == (colour > 0)
 
 
 def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:
     points = face_landmarks()[:, :2]
-    area, core, _, inside, cheeks, round_eyes, edge = face_masks(points)
+    area, core, _, inside, cheeks, round_eyes, round_brows, edge = face_masks(points)
     assert cheeks[round(points[topo.NOSE_TIP, 1]), round(points[topo.NOSE_TIP, 0])] == 0
     top = round(points[topo.OVAL, 1].min()) + 2
     assert edge[top, round(points[topo.NOSE_TIP, 0])] > 128
@@ -310,6 +319,10 @@ def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:
         x, y = np.round(points[eye].mean(0)).astype(int)
         assert round_eyes[y, x] == 0
         assert round_eyes[y + 8, x] == 255
+        assert round_brows[y, x] == 0
+    for brow in (topo.BROW_LEFT, topo.BROW_RIGHT):
+        x, y = np.round(points[brow].mean(0)).astype(int)
+        assert (round_brows[y - 6 : y + 3, x] == 255).all()
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -446,6 +459,44 @@ def test_a_blurred_picture_is_asked_for_blurred(faces: data.Faces, tmp_path: Pat
     for one, other in ((sharp.answers, soft.answers), (sharp.targets, soft.targets)):
         assert other.diff(dim=3).abs().mean() < 0.8 * one.diff(dim=3).abs().mean()
     assert torch.equal(soft.targets[2:], soft.answers[2:])
+
+
+def test_an_averaged_target_is_several_people_and_wears_their_mean(faces: data.Faces, tmp_path: Path) -> None:
+    faces = replace(faces, images=faces.images // 64 + 168)  # too faint to be taken for rims
+    pool = gather(faces, data.LargePictures(tmp_path, faces))
+    assert len(pool.alike) == np.count_nonzero(faces.split == "train")
+    settings = GeneratorSettings(batch=8, reverse_only_steps=0, candidates=8, blurred=0, glasses=0)
+    one, several = (make_batch(pool, replace(settings, averaged=share, beautified=0), 3) for share in (0.0, 1.0))
+    assert torch.equal(several.targets[4:], several.answers[4:])
+    for batch in (one, several):
+        torch.testing.assert_close(batch.own_identities.norm(dim=1), torch.ones(8))
+    known = torch.from_numpy(pool.identities)
+    assert ((one.own_identities[4:] @ known.T).amax(1) > 0.999).all()
+    assert ((several.own_identities[4:] @ known.T).amax(1) < 0.99).all()
+    assert several.targets[4:].diff(dim=3).abs().mean() < 0.8 * one.targets[4:].diff(dim=3).abs().mean()
+
+
+def test_the_mean_of_one_face_is_itself_and_of_two_has_the_asked_shape() -> None:
+    points = face_landmarks()[:, :2] * 2
+    noise = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    image = cv2.resize(noise, (256, 256), interpolation=cv2.INTER_CUBIC)
+    assert np.abs(average_face([image], [points], points).astype(int) - image).max() <= 2
+    dotted = np.full((256, 256, 3), 200, np.uint8)
+    x, y = np.round(points[topo.NOSE_TIP]).astype(int)
+    cv2.circle(dotted, (x, y), 5, (0, 0, 0), -1)
+    moved = np.roll(dotted, 8, 1)
+    mean = average_face([dotted, moved], [points, np.add(points, [8, 0])], points)
+    assert mean[y, x].max() < 40
+
+
+def test_a_beauty_filter_flattens_skin_and_keeps_edges() -> None:
+    rng = np.random.default_rng(0)
+    image = np.full((256, 256, 3), 90, np.uint8)
+    image[:, 128:] = 200
+    grain = np.clip(image + rng.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+    made = beautified(grain, rng).astype(int)
+    assert made[:, :100].std() < 0.7 * grain[:, :100].std()
+    assert abs((made[:, 132] - made[:, 123]).mean() - 110) < 3
 
 
 def test_the_large_pictures_are_those_of_the_set_or_enlarged(faces: data.Faces, tmp_path: Path) -> None:

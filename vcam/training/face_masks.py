@@ -13,6 +13,7 @@ FOREHEAD_HEIGHT = 0.35  # the face area reaches so far above the brows: a raised
 AROUND_EYE = 2.2  # of the lids' contour: there dots are painted that pass for lids and corners
 EDGE_INSIDE = 0.8  # of the oval: outside of it hair is painted beside the real hair, which helps recognisers alone
 BROW_MARGIN = 0.08  # so far above the brows the identity is still looked for
+_ROUND_BROWS_PX = (15, 9)  # rows and columns of 128 that a brow is widened by: there bright lines set it off
 OPENING_EDGE_PX = 0.7  # of 128: how softly the swap ends at the lips' and the lids' inner edge
 
 
@@ -24,8 +25,8 @@ def face_masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
 
     Returns:
         Face area with a soft edge, without what lies between lips and between lids; the same without the forehead;
-        mouth, eyes and brows; what lies between lips and between lids; cheeks; the skin round the eyes; forehead and
-        temples, from the face's edge inwards.
+        mouth, eyes and brows; what lies between lips and between lids; cheeks; the skin round the eyes; the brows and
+        the skin round them; forehead and temples, from the face's edge inwards.
     """
     inside = polygon_mask(points[topo.LIPS_INNER], 0.95)
     for eye in (topo.EYE_LEFT, topo.EYE_RIGHT):
@@ -50,9 +51,10 @@ def face_masks(points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
         round_eyes |= cv2.dilate(polygon_mask(points[eye], AROUND_EYE), np.ones((7, 7), np.uint8)).astype(np.uint8)
     brows_only = [polygon_mask(_hull(points[brow])) for brow in (topo.BROW_LEFT, topo.BROW_RIGHT)]
     round_eyes[cv2.dilate(brows_only[0] | brows_only[1] | inside, np.ones((3, 3), np.uint8)) > 0] = 0
+    round_brows = cv2.dilate(brows_only[0] | brows_only[1], np.ones(_ROUND_BROWS_PX, np.uint8))
     edge = np.where((detail > 0) | (polygon_mask(oval, EDGE_INSIDE) > 0), 0, area)
     edge[max(int(points[topo.NOSE_TIP, 1]), 0) :] = 0  # below, a beard may be worn
-    planes = (area, core, detail, inside, cheeks, np.minimum(round_eyes, area), edge)
+    planes = (area, core, detail, inside, cheeks, np.minimum(round_eyes, area), np.minimum(round_brows, area), edge)
     return tuple(np.asarray(plane, np.uint8) for plane in planes)
 
 

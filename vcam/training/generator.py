@@ -9,11 +9,7 @@ and the step, so that a resumed run sees the very pictures it would have seen.
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -21,23 +17,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vcam import topology as topo
 from vcam.geometry import ARCFACE_112, compose, invert, similarity
 from vcam.training.augment import blend, centred_similarity
 from vcam.training.data import (
     EMBEDDER_SIZE,
     IDENTITY_SETS,
-    SHARP_SETS,
     SIZE,
     Faces,
     LargePictures,
-    labels_of,
     load_faces,
     points_to_large,
     unit_embeddings,
 )
 from vcam.training.face_masks import face_masks
-from vcam.training.glasses import draw_glasses, find_rims, lines_round_eyes
+from vcam.training.glasses import draw_glasses, lines_round_eyes
 from vcam.training.guides import Guides, sampling_grid
 from vcam.training.identity_space import lift
 from vcam.training.loop import Plan, Sheet, pick_device, rounds, start, train_as_told
@@ -45,15 +38,15 @@ from vcam.training.losses import Batch, Weights, composite, generator_losses
 from vcam.training.mesher import MESH_SIZE
 from vcam.training.networks import AeiNet, AeiNetSettings, Contest, mask_of
 from vcam.training.options import Options
-from vcam.training.pairs import Likeness, likeness_of, nearest, pseudo_input
+from vcam.training.pairs import nearest, pseudo_input, ranked
+from vcam.training.pool import Pool, gather
 from vcam.training.sheets import bands
+from vcam.training.smooth_faces import average_face, beautified
 from vcam.training.warm_start import warm_start
 
 SETS = IDENTITY_SETS
-LABELLED_SHARE = 0.5  # of the swaps wear somebody of known age, sex and origin
-OFTENER = MappingProxyType({"asian": 4.0, "age 60-120": 3.0})  # worn so many times as often: likeness is least there
 COMMON_FACES = 200  # whose mean a recogniser's vectors are seen from
-SOFT_SETS = ("celeba_test",)  # may be targets all the same
+_AVERAGED = (3, 12)  # so many faces are averaged, the last not among them
 
 
 @dataclass(frozen=True)
@@ -71,6 +64,8 @@ class GeneratorSettings:
         blurred: share of pictures, targets and answers alike, that a bad camera or a far face made soft.
         most_blur_px: deviation of the strongest such blur, in px of 256.
         glasses: share of targets on which glasses are drawn.
+        averaged: share of swaps whose target is the mean of some faces.
+        beautified: share of swaps whose target went through a beauty filter.
         wearers: share of pictures of people who really wear glasses, drawn from those whose rims were found.
         seed: of all random choices.
         weights: of the losses.
@@ -88,112 +83,11 @@ class GeneratorSettings:
     most_blur_px: float = 2.0
     glasses: float = 0.25
     wearers: float = 0.06
+    averaged: float = 0.1
+    beautified: float = 0.12
     seed: int = 0
     weights: Weights = field(default_factory=Weights)
     net: AeiNetSettings = field(default_factory=AeiNetSettings)
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The training faces and who may play which part.
-
-    Attributes:
-        faces: everything that was loaded.
-        large: the same pictures at 256 px.
-        landmarks: float32 (N, 157, 3) pixels.
-        identities: float32 (N, 512) unit, what the generator is conditioned on.
-        teacher_identities: float32 (N, 128) unit.
-        likeness: for choosing donors.
-        answers: rows that may be the answer or the donor of a reverse pair.
-        wearers: those of the answers that wear glasses.
-        targets: rows of the other sets that may be the target of a swap.
-        sources: rows whose identity may be worn in a swap.
-        chances: (sources,) rising to 1: the chance that a swap wears one of the sources so far.
-        person: (N,) number of the person.
-        photos: rows of each person.
-        rims: of the glasses that people wear, by row, as far as they have been looked for.
-    """
-
-    faces: Faces
-    large: LargePictures
-    landmarks: NDArray[np.float32]
-    identities: NDArray[np.float32]
-    teacher_identities: NDArray[np.float32]
-    likeness: Likeness
-    answers: NDArray[np.intp]
-    wearers: NDArray[np.intp]
-    targets: NDArray[np.intp]
-    sources: NDArray[np.intp]
-    chances: NDArray[np.float64]
-    person: NDArray[np.intp]
-    photos: dict[int, NDArray[np.intp]]
-    rims: dict[int, NDArray[np.uint8] | None]
-
-    def rims_of(self, row: int) -> NDArray[np.uint8] | None:
-        """Where the face of a row wears rims, uint8 (256, 256); None if it seems to wear no glasses."""
-        if row not in self.rims:
-            self.rims[row] = find_rims(self.large[row], points_to_large(self.landmarks[row, :, :2]))
-        return self.rims[row]
-
-
-def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] | None = None) -> Pool:
-    """Decide which training face may play which part.
-
-    Args:
-        faces: the cache; rows of the split "val" are never used.
-        large: its pictures at 256 px.
-        identities: float32 (N, 512) unit vectors of the embedder that ships; the teacher's by default.
-    """
-    landmarks = faces.mesh[:, list(topo.MESH)]
-    teacher = unit_embeddings(faces.embeddings)
-    likeness = likeness_of(landmarks)
-    trained = faces.split == "train"
-    whole = trained & (faces.coverage > 0.7)
-    # short raw embeddings mean blur, sunglasses or a hidden face
-    clear = np.linalg.norm(faces.embeddings, axis=1) > np.quantile(np.linalg.norm(faces.embeddings, axis=1), 0.1)
-    frontal = (np.abs(likeness.pose[:, :2]) < 4).all(1)  # 32 degrees
-    _, person = np.unique(faces.identity, return_inverse=True)
-    order = np.argsort(person, kind="stable")
-    starts = np.flatnonzero(np.diff(person[order], prepend=-1))
-    photos = {int(person[rows[0]]): rows[trained[rows]] for rows in np.split(order, starts[1:])}
-    sources = np.flatnonzero(trained & clear & frontal)
-    answers = np.flatnonzero(whole & np.isin(faces.set, SHARP_SETS))
-    print(f"looking for glasses in {len(answers)} pictures, about {len(answers) // 60} s", file=sys.stderr, flush=True)
-    rims = {int(row): find_rims(large[int(row)], points_to_large(landmarks[row, :, :2])) for row in answers}
-    return Pool(
-        faces=faces,
-        large=large,
-        landmarks=landmarks,
-        identities=lift(teacher) if identities is None else identities,
-        teacher_identities=teacher,
-        likeness=likeness,
-        answers=answers,
-        wearers=np.array([row for row, found in rims.items() if found is not None], np.intp),
-        targets=np.flatnonzero(whole & np.isin(faces.set, SOFT_SETS)),
-        sources=sources,
-        chances=np.cumsum(chances_of([labels_of(str(file)) for file in faces.file[sources]])),
-        person=person,
-        photos=photos,
-        rims=rims,
-    )
-
-
-def chances_of(labels: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
-    """How often each source is worn: rare ages and origins as often as frequent ones, some even more often.
-
-    Args:
-        labels: of each source, as ``labels_of`` gives them; empty where nothing is known.
-
-    Returns:
-        (N,) with the sum 1.
-    """
-    known = np.array([bool(one) for one in labels])
-    counts = Counter(label for one in labels for label in one)
-    rarity = np.array([np.prod([OFTENER.get(label, 1) / counts[label] for label in one]) for one in labels])
-    chances = np.zeros(len(labels))
-    for group, share in ((known, LABELLED_SHARE), (~known, 1 - LABELLED_SHARE)):
-        chances[group] = share * rarity[group] / rarity[group].sum()
-    return np.asarray(chances / chances.sum(), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +95,7 @@ class _Example:
     """One picture of a batch, before it becomes tensors; pictures are uint8 (256, 256, 3)."""
 
     row: int
+    own: tuple[int, ...]  # rows of who is seen in the answer: one, or those of whom it is the mean
     worn: tuple[int, ...]  # rows of whom it is to wear
     target: NDArray[np.uint8]
     answer: NDArray[np.uint8]
@@ -239,7 +134,8 @@ def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Gen
     target, rims = _with_glasses(pool, settings, rng, row, target)
     target, answer = _softened(settings, rng, target, answer)
     mirrored = rng.random() < 0.5
-    return _Example(row, (worn,), target, answer, pool.identities[worn], pool.teacher_identities[worn], mirrored, rims)
+    vectors = pool.identities[worn], pool.teacher_identities[worn]
+    return _Example(row, (row,), (worn,), target, answer, *vectors, mirrored, rims)
 
 
 def _pick(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator, rows: NDArray[np.intp]) -> int:
@@ -292,6 +188,8 @@ def _swap_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Genera
     row = _pick(pool, settings, rng, pool.answers if sharp else pool.targets)
     sources = pool.sources[np.searchsorted(pool.chances, rng.uniform(0, pool.chances[-1], 8))]
     sources = sources[pool.person[sources] != pool.person[row]]
+    answer, own = _smoothed(pool, settings, rng, row)
+    row = own[0]
     identity, teacher = pool.identities[sources[0]], pool.teacher_identities[sources[0]]
     worn: tuple[int, ...] = (int(sources[0]),)
     if rng.random() < settings.mixed_identities:
@@ -299,10 +197,33 @@ def _swap_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Genera
         share = np.float32(rng.uniform(0.3, 0.7))
         identity = _mix(identity, pool.identities[sources[1]], share)
         teacher = _mix(teacher, pool.teacher_identities[sources[1]], share)
-    answer = pool.large[row]
     target, rims = _with_glasses(pool, settings, rng, row, answer)
     target, answer = _softened(settings, rng, target, answer)
-    return _Example(row, worn, target, answer, identity, teacher, rng.random() < 0.5, rims)
+    return _Example(row, own, worn, target, answer, identity, teacher, rng.random() < 0.5, rims)
+
+
+def _smoothed(
+    pool: Pool, settings: GeneratorSettings, rng: np.random.Generator, row: int
+) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
+    """The picture of a row, now and then smoother than a camera's, of itself or of others; and who is seen in it.
+
+    The landmarks are those of the first of whom is seen.
+    """
+    how, count = rng.random(), rng.integers(*_AVERAGED)
+    if how < settings.averaged and len(pool.alike) > count:
+        first = int(rng.choice(pool.alike))
+        own = tuple(int(one) for one in ranked(pool.likeness, first, pool.alike, with_expression=True)[:count])
+        places = [points_to_large(pool.landmarks[one, :, :2]) for one in own]
+        return average_face([pool.large[one] for one in own], places, places[0]), own
+    image = pool.large[row]
+    if how < settings.averaged + settings.beautified and pool.rims_of(row) is None:
+        image = beautified(image, rng)
+    return image, (row,)
+
+
+def _mean_unit(vectors: NDArray[np.float32], rows: tuple[int, ...]) -> NDArray[np.float32]:
+    mean = vectors[list(rows)].mean(0)
+    return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
 def _mix(a: NDArray[np.float32], b: NDArray[np.float32], share: np.float32) -> NDArray[np.float32]:
@@ -314,7 +235,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
     rows = [e.row for e in examples]
     mirrored = [e.mirrored for e in examples]
     masks = [[_mirror(m, e.mirrored) for m in _masks_of(pool, e)] for e in examples]
-    area, core, detail, inside, cheeks, round_eyes, edge, told = (
+    area, core, detail, inside, cheeks, round_eyes, round_brows, edge, told = (
         torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True)
     )
     crops = [
@@ -334,14 +255,17 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         sources=sources,
         source_grid=source_grid,
         single=torch.tensor([len(e.worn) == 1 for e in examples]).float(),
-        own_identities=torch.from_numpy(pool.identities[rows]),
-        own_teacher_identities=torch.from_numpy(pool.teacher_identities[rows]),
+        own_identities=torch.from_numpy(np.stack([_mean_unit(pool.identities, e.own) for e in examples])),
+        own_teacher_identities=torch.from_numpy(
+            np.stack([_mean_unit(pool.teacher_identities, e.own) for e in examples])
+        ),
         area=area,
         core=core,
         detail=detail,
         inside=inside,
         cheeks=cheeks,
         round_eyes=round_eyes,
+        round_brows=round_brows,
         edge=edge,
         told=told,
         tones=torch.from_numpy(np.stack([_tone(rng) for _ in rows])),
@@ -371,7 +295,7 @@ def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
 def _masks_of(pool: Pool, example: _Example) -> tuple[NDArray[np.uint8], ...]:
     """The masks of an example, glasses and all; and at last how surely each place is known to be swapped or not."""
     points = pool.landmarks[example.row, :, :2]
-    area, core, detail, inside, cheeks, round_eyes, edge = face_masks(points)
+    area, core, detail, inside, cheeks, round_eyes, round_brows, edge = face_masks(points)
     outside_rims = 255 - example.rims
     told = np.full((SIZE, SIZE), 255, np.uint8)
     if not example.rims.any():
@@ -383,6 +307,7 @@ def _masks_of(pool: Pool, example: _Example) -> tuple[NDArray[np.uint8], ...]:
         np.maximum(inside, example.rims),
         np.minimum(cheeks, outside_rims),
         np.minimum(round_eyes, outside_rims),
+        np.minimum(round_brows, outside_rims),
         np.minimum(edge, outside_rims),
         told,
     )

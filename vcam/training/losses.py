@@ -19,7 +19,9 @@ from vcam.training.networks import Contest, enlarge, halve
 
 _EXACT = 0.1  # a pixel of 192: a smile is made of errors no larger than two
 _OWN_PLACES = 4.0
-_COLOURED = 0.3  # brows and lips have a colour of their own, in bounds
+_COLOURED = 0.15  # brows and lips have a colour of their own, in narrow bounds
+_WRONG_COLOUR = 0.06  # 8 grey levels: more than this is seen as a stain, however small
+_STAINS = 5.0  # how much more it then counts
 _SPOT_PX = 5  # of 128: a spot is smaller
 _SPOT_LEAST = 0.04  # 5 grey levels: skin has such
 _GAP_ENDS = (
@@ -56,6 +58,7 @@ class Batch:
         inside: (B, 1, 128, 128) 1 between the lips and between the lids, and on the rims of glasses.
         cheeks: (B, 1, 128, 128) 1 on the cheeks, where a smile makes its folds.
         round_eyes: (B, 1, 128, 128) 1 on the skin round the eyes.
+        round_brows: (B, 1, 128, 128) 1 on the brows and the skin round them.
         edge: (B, 1, 128, 128) 1 on forehead and temples near the face's edge.
         told: (B, 1, 128, 128) 0 where nobody knows whether the swap or the target should be seen.
         tones: (B, 3) how the embedder sees the picture's contrast, brightness and colour (0 = grey, 1 = as it is).
@@ -79,6 +82,7 @@ class Batch:
     inside: Tensor
     cheeks: Tensor
     round_eyes: Tensor
+    round_brows: Tensor
     edge: Tensor
     told: Tensor
     tones: Tensor
@@ -105,7 +109,7 @@ class Weights:
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
         folds: light and shadow on the cheeks against the target's (swaps).
         spots: small dark or bright spots that the target has not, on the skin round the eyes and near the face's upper
-            edge (swaps).
+            edge, and bright ones round the brows (swaps).
         emotion: what a net that tells expressions says, against the target (swaps); without that net nothing.
         openings: the gaps between lips and between lids, and the lift of the mouth's corners, against the target's
             (swaps).
@@ -132,8 +136,8 @@ class Weights:
     inside: float = 1.5
     folds: float = 6.0
     spots: float = 60.0
-    emotion: float = 0.5
-    openings: float = 12.0
+    emotion: float = 1.0
+    openings: float = 14.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
@@ -235,10 +239,14 @@ def light_loss(swaps: Tensor, targets: Tensor) -> Tensor:
 
 
 def chroma_loss(swaps: Tensor, targets: Tensor, skin: Tensor) -> Tensor:
-    """How far the skin's colour, apart from its brightness, is from the target's: 4 px means every 2 px."""
+    """How far the skin's colour, apart from its brightness, is from the target's: 4 px means every 2 px.
+
+    A mean would let a few pixels be of any colour: where the error can be seen it counts several times.
+    """
     error = swaps - targets
-    error = error - error.mean(1, keepdim=True)
-    return (functional.avg_pool2d(error, 4, 2).abs() * functional.avg_pool2d(skin, 4, 2)).mean()
+    error = functional.avg_pool2d(error - error.mean(1, keepdim=True), 4, 2).abs()
+    stains = functional.relu(error - _WRONG_COLOUR)
+    return ((error + _STAINS * stains) * functional.avg_pool2d(skin, 4, 2)).mean()
 
 
 def folds_loss(swaps: Tensor, targets: Tensor, cheeks: Tensor) -> Tensor:
@@ -248,13 +256,14 @@ def folds_loss(swaps: Tensor, targets: Tensor, cheeks: Tensor) -> Tensor:
     return (functional.avg_pool2d(grey, 4, 2).abs() * where).mean() / where.mean().clamp_min(0.01)
 
 
-def spots_loss(swaps: Tensor, targets: Tensor, where: Tensor) -> Tensor:
-    """Dots that are not the target's: what a closing fills and an opening cuts off, in each colour, over the place.
+def spots_loss(swaps: Tensor, targets: Tensor, where: Tensor, bright: Tensor) -> Tensor:
+    """Dots and lines that are not the target's, in each colour: what a closing fills and an opening cuts off.
 
     Args:
         swaps: (B, 3, S, S).
         targets: the same before the swap.
         where: (B, K, S, S), of K places, each of which counts as much.
+        bright: (B, L, S, S), of L places where only bright ones count.
     """
 
     def dots(pictures: Tensor) -> Tensor:
@@ -262,8 +271,11 @@ def spots_loss(swaps: Tensor, targets: Tensor, where: Tensor) -> Tensor:
         return -_grown(-_grown(both)) - both
 
     excess = functional.relu(dots(swaps) - dots(targets) - _SPOT_LEAST)
-    found = (excess.mean(1, keepdim=True) * where).mean((0, 2, 3))
-    return (found / where.mean((0, 2, 3)).clamp_min(0.01)).sum()
+
+    def found(spots: Tensor, places: Tensor) -> Tensor:
+        return ((spots * places).mean((0, 2, 3)) / places.mean((0, 2, 3)).clamp_min(0.01)).sum()
+
+    return found(excess.mean(1, keepdim=True), where) + found(excess[:, 3:].mean(1, keepdim=True), bright)
 
 
 def _grown(x: Tensor) -> Tensor:
@@ -413,7 +425,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
         "folds": weights.folds * folds_loss(swaps, coarse_targets, batch.cheeks[n:]),
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=_EXACT),
-        "spots": weights.spots * spots_loss(swaps, coarse_targets, spotless),
+        "spots": weights.spots * spots_loss(swaps, coarse_targets, spotless, batch.round_brows[n:]),
         "openings": weights.openings * openings_loss(made_expression, expression),
         "inside": weights.inside * masked_l1(coarse, coarse_targets, batch.inside[n:]),
         "texture": weights.texture * texture_loss(coarse, halve(bare), area),

@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 
 from vcam import topology as topo
 from vcam.errors import BadInput
-from vcam.training.data import IDENTITY_SETS, LARGE, Faces, load_faces, points_to_large, read_large, unit_embeddings
+from vcam.training.data import IDENTITY_SETS, Faces, load_faces, points_to_large, read_large, unit_embeddings
 from vcam.training.export import load_generator
 from vcam.training.identity_space import lift
 from vcam.training.networks import AeiNet, mask_of
 from vcam.training.pack import write_atomically
-from vcam.training.pairs import likeness_of, thin_plate_field
+from vcam.training.pairs import likeness_of
+from vcam.training.smooth_faces import average_face
 
 FAR = 0.30  # the greatest cosine to any training identity
 _CANDIDATES = 300
@@ -137,18 +138,9 @@ def average_canvas(
         rows: the faces to average.
         shape: (157, 2) landmarks in pixels of a 128 px crop.
     """
-    border = np.array([[x, y] for x in (0, 64, 127) for y in (0, 64, 127) if (x, y) != (64, 64)], np.float32)
-    total = np.zeros((LARGE, LARGE, 3))
     landmarks = faces.mesh[:, list(topo.MESH), :2]
-
-    def anchors(points: NDArray[np.float32]) -> NDArray[np.float32]:
-        return points_to_large(np.vstack([points[::2], border]))
-
-    for row in rows:
-        image = read_large(data_dir / faces.file[row])
-        field = thin_plate_field(anchors(landmarks[row]), anchors(shape), LARGE)
-        total += cv2.remap(image, field[..., 0], field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray((total / len(rows)).round(), np.uint8)
+    images = [read_large(data_dir / faces.file[row]) for row in rows]
+    return average_face(images, [points_to_large(landmarks[row]) for row in rows], points_to_large(shape))
 
 
 @torch.inference_mode()

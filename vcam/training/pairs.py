@@ -95,10 +95,15 @@ def likeness_of(landmarks: NDArray[np.float32]) -> Likeness:
 
 def nearest(likeness: Likeness, wanted: int, candidates: NDArray[np.intp], *, with_expression: bool) -> int:
     """The candidate most like the wanted face in pose and, if asked, in expression."""
+    return int(ranked(likeness, wanted, candidates, with_expression=with_expression)[0])
+
+
+def ranked(likeness: Likeness, wanted: int, candidates: NDArray[np.intp], *, with_expression: bool) -> NDArray[np.intp]:
+    """The candidates, those first that are most like the wanted face in pose and, if asked, in expression."""
     distance = ((likeness.pose[candidates] - likeness.pose[wanted]) ** 2).sum(1)
     if with_expression:
         distance += ((likeness.expression[candidates] - likeness.expression[wanted]) ** 2).sum(1)
-    return int(candidates[distance.argmin()])
+    return candidates[distance.argsort(kind="stable")]
 
 
 def _radial(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
