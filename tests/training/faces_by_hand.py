@@ -44,3 +44,24 @@ def drawn_faces(count: int = 6) -> Faces:
         set=np.array(["generated"] * count),
         file=np.array([f"faces/generated/{k}.webp" for k in range(count)]),
     )
+
+
+def face_landmarks() -> NDArray[np.float32]:
+    """A face-like set of 157 points in a 128 px crop: ellipses where the groups lie."""
+    points = np.zeros((topology.COUNT, 3), np.float32)
+    places = [
+        (topology.OVAL, (64, 66), (36, 46)),
+        (topology.LIPS_OUTER, (64, 94), (14, 6)),
+        (topology.LIPS_INNER, (64, 94), (10, 2)),
+        (topology.EYE_LEFT, (48, 60), (7, 3)),
+        (topology.EYE_RIGHT, (80, 60), (7, 3)),
+        (topology.BROW_LEFT, (48, 50), (9, 2)),
+        (topology.BROW_RIGHT, (80, 50), (9, 2)),
+        (topology.NOSE, (64, 74), (7, 9)),
+        (topology.CHEEKS, (64, 80), (26, 12)),
+    ]
+    for span, centre, radii in places:
+        angle = np.linspace(0, 2 * np.pi, len(span), endpoint=False)
+        points[span, :2] = np.stack([np.sin(angle), -np.cos(angle)], 1) * radii + centre
+        points[span, 2] = -np.cos(angle) * 3
+    return points

@@ -20,6 +20,7 @@ import onnxruntime as ort  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from torch.nn.functional import interpolate, pixel_shuffle  # noqa: E402
 
+from training.faces_by_hand import face_landmarks  # noqa: E402
 from vcam import topology as topo  # noqa: E402
 from vcam.errors import BadInput, VcamError  # noqa: E402
 from vcam.training import data, packed, require_torch  # noqa: E402
@@ -60,27 +61,6 @@ from vcam.training.teachers import Teacher  # noqa: E402
 def unit(*shape: int, seed: int = 0) -> np.ndarray:
     vectors = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-def face_landmarks() -> np.ndarray:
-    """A face-like set of 157 points in a 128 px crop: ellipses where the groups lie."""
-    points = np.zeros((topo.COUNT, 3), np.float32)
-    places = [
-        (topo.OVAL, (64, 66), (36, 46)),
-        (topo.LIPS_OUTER, (64, 94), (14, 6)),
-        (topo.LIPS_INNER, (64, 94), (10, 2)),
-        (topo.EYE_LEFT, (48, 60), (7, 3)),
-        (topo.EYE_RIGHT, (80, 60), (7, 3)),
-        (topo.BROW_LEFT, (48, 50), (9, 2)),
-        (topo.BROW_RIGHT, (80, 50), (9, 2)),
-        (topo.NOSE, (64, 74), (7, 9)),
-        (topo.CHEEKS, (64, 80), (26, 12)),
-    ]
-    for span, centre, radii in places:
-        angle = np.linspace(0, 2 * np.pi, len(span), endpoint=False)
-        points[span, :2] = np.stack([np.sin(angle), -np.cos(angle)], 1) * radii + centre
-        points[span, 2] = -np.cos(angle) * 3
-    return points
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+from training.faces_by_hand import face_landmarks  # noqa: E402
 from vcam import topology as topo  # noqa: E402
 from vcam.errors import BadInput  # noqa: E402
 from vcam.training import identity_judge, judge, nobody  # noqa: E402
@@ -122,6 +123,21 @@ def test_a_made_up_identity_is_near_its_group_and_far_from_everybody() -> None:
     assert nearest == pytest.approx(float((known @ vector).max()), abs=1e-6)
     assert nearest < nobody.FAR
     assert vector @ mean / np.linalg.norm(mean) > 0.2
+
+
+def test_a_stain_and_a_line_at_the_brow_are_blemishes_and_a_shadow_is_not() -> None:
+    shape = face_landmarks()[:, :2]
+    canvas = np.full((256, 256, 3), 150, np.uint8)
+    assert nobody.blemishes(canvas, canvas, shape) == 0
+    shadow, stained, lined = (canvas.copy() for _ in range(3))
+    shadow -= 20
+    x, y = (2 * shape[topo.NOSE_TIP]).astype(int)
+    stained[y : y + 24, x + 20 : x + 44, 0] += 40
+    x, y = (2 * shape[topo.BROW_LEFT].mean(0)).astype(int)
+    lined[y - 8 : y - 4, x - 12 : x + 12] += 40
+    plain, stain, line = (nobody.blemishes(picture, canvas, shape) for picture in (shadow, stained, lined))
+    assert plain < 0.01
+    assert min(stain, line) > 0.05
 
 
 def test_where_everybody_is_near_nobody_is_found() -> None:

@@ -100,7 +100,7 @@ def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] |
         likeness=likeness,
         answers=answers,
         wearers=np.array([row for row, found in rims.items() if found is not None], np.intp),
-        alike=np.array([row for row in answers if faces.set[row] == "generated" and rims[row] is None], np.intp),
+        alike=np.array([row for row in answers if faces.set[row] == "generated" and rims[int(row)] is None], np.intp),
         targets=np.flatnonzero(whole & np.isin(faces.set, SOFT_SETS)),
         sources=sources,
         chances=np.cumsum(chances_of([labels_of(str(file)) for file in faces.file[sources]])),
