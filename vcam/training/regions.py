@@ -36,6 +36,7 @@ JITTER = augment.Jitter(roll_deg=14, scale=0.14, shift=0.07)  # what a tracker i
 UNJUDGED = 255
 OTHER = REGIONS.index("other")
 FACE = [REGIONS.index(name) for name in ("skin", "brows", "eyes", "nose", "lips", "mouth")]
+WORN = [*FACE, REGIONS.index("glasses")]  # what the program swaps: the face shows in glasses too
 _SKIN, _LIPS, _MOUTH = REGIONS.index("skin"), REGIONS.index("lips"), REGIONS.index("mouth")
 OCCLUDER_DRAWS = 4  # things drawn over each picture, one after another, when the net is measured
 MESH_SHARE = 0.3  # of the batch, pictures without a region map
@@ -159,7 +160,7 @@ _CLASS_WEIGHTS = torch.tensor([0.7, 0.7, 1.6, 2.0, 1.0, 1.5, 2.0, 2.0, 0.8])
 
 
 def losses(net: nn.Module, batch: RegionsBatch) -> dict[str, Tensor]:
-    """Weighted cross-entropy, and a soft Dice loss over the classes so that small regions count."""
+    """Weighted cross-entropy; a soft Dice loss over the classes so that small regions count; what is worn at all."""
     logits = net(batch.crops).float()  # [B, 9, 64, 64]
     entropy = functional.cross_entropy(logits, batch.regions, _CLASS_WEIGHTS.to(logits.device), ignore_index=UNJUDGED)
     judged = (batch.regions != UNJUDGED)[:, None]
@@ -167,7 +168,9 @@ def losses(net: nn.Module, batch: RegionsBatch) -> dict[str, Tensor]:
     probability = torch.softmax(logits, 1) * judged
     both = (probability * truth).sum((0, 2, 3))
     either = probability.sum((0, 2, 3)) + truth.sum((0, 2, 3))
-    return {"entropy": entropy, "dice": (1 - (2 * both + 1) / (either + 1)).mean()}
+    worn = probability[:, WORN].sum(1).clamp(1e-4, 1 - 1e-4)
+    face = functional.binary_cross_entropy(worn, truth[:, WORN].sum(1).float(), judged[:, 0].float())
+    return {"entropy": entropy, "dice": (1 - (2 * both + 1) / (either + 1)).mean(), "face": face}
 
 
 def iou_by_class(found: NDArray[np.integer], truth: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -187,6 +190,7 @@ def binary_iou(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 def region_figures(run: Callable[[Tensor], Tensor], data: RegionsData) -> dict[str, float]:
     """Mean IoU, face against the rest, and things drawn over the face, on all mapped pictures of a split.
 
+    Face is what the program swaps, ``bare_face_iou`` counts glasses as something else.
     A drawn thing is found where the net says "other" on what was labelled face. ``not_face_iou`` counts hair and
     glasses too, and so every doubt about the face's edge; ``inner_occluder_iou`` leaves out a rim of two cells.
 
@@ -213,7 +217,8 @@ def region_figures(run: Callable[[Tensor], Tensor], data: RegionsData) -> dict[s
     inner = np.stack([cv2.erode(face.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 for face in was_face])
     figures = {
         "mean_iou": float(np.nanmean(classes)),
-        "face_iou": binary_iou(np.isin(found, FACE) & judged, np.isin(truth, FACE) & judged),
+        "face_iou": binary_iou(np.isin(found, WORN) & judged, np.isin(truth, WORN) & judged),
+        "bare_face_iou": binary_iou(np.isin(found, FACE) & judged, np.isin(truth, FACE) & judged),
         "occluder_iou": binary_iou(other & was_face, drawn & was_face),
         "inner_occluder_iou": binary_iou(other & inner, drawn & inner),
         "not_face_iou": binary_iou(~np.isin(found_covered, FACE) & was_face, drawn & was_face),
