@@ -51,6 +51,7 @@ from vcam.training.losses import (  # noqa: E402
     texture_loss,
 )
 from vcam.training.mesher import MESH_POINTS  # noqa: E402
+from vcam.training.mix import mix  # noqa: E402
 from vcam.training.networks import TINY, AeiNet, AeiNetSettings, Critic, Sharpener, enlarge, halve, mask_of  # noqa: E402
 from vcam.training.pairs import head_pose, pseudo_input, thin_plate_field  # noqa: E402
 from vcam.training.pool import LABELLED_SHARE, chances_of, gather  # noqa: E402
@@ -397,6 +398,22 @@ def test_emphasis_moves_styles_away_from_the_mean_one() -> None:
         mean = before.mean(0)
         identity.emphasise(1.4, people)
         torch.testing.assert_close(identity(people), mean + 1.4 * (before - mean), atol=1e-5, rtol=1e-4)
+
+
+def test_a_mixture_lies_between_its_nets_norms_and_all() -> None:
+    torch.manual_seed(0)
+    first, second = AeiNet(TINY), AeiNet(TINY)
+    with torch.no_grad():
+        second(torch.rand(2, 3, 256, 256), torch.from_numpy(unit(2, 512)))  # moves the norms' statistics
+    theirs = {name: value.clone() for name, value in first.state_dict().items()}
+    own = {name: value.clone() for name, value in second.state_dict().items()}
+    mixed = mix(first, second, 0.75).state_dict()
+    for name, value in mixed.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.25 * theirs[name] + 0.75 * own[name])
+    assert any(name.endswith("running_mean") and (own[name] != theirs[name]).any() for name in mixed)
+    with pytest.raises(BadInput, match=r"0 to 1, not 1\.5"):
+        mix(first, second, 1.5)
 
 
 def test_tones_change_contrast_brightness_and_colour() -> None:
