@@ -1,8 +1,8 @@
 """The house of training: data -> networks -> losses -> loops -> export. The only home of torch.
 
-Read in this order: ``data`` (the cache of faces), ``pairs`` (reverse pseudo-inputs), ``teachers``
-(frozen public nets inside torch), ``networks``, ``guides`` (what losses look through), ``losses``,
-``generator``, ``loop``, ``sheets`` (what one looks at meanwhile), ``export``.
+Read in this order: ``data`` (the cache of faces), ``pool`` (which part each may play), ``pairs`` (reverse
+pseudo-inputs), ``smooth_faces``, ``teachers`` (frozen public nets inside torch), ``networks``, ``guides`` (what losses
+look through), ``losses``, ``generator``, ``loop``, ``sheets`` (what one looks at meanwhile), ``export``, ``mix``.
 """
 
 from importlib import import_module
