@@ -18,9 +18,7 @@ from vcam.swap.buffers import Buffers
 from vcam.topology import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS_OUTER
 from vcam.types import Image, Plane, Points
 
-# Of the difference to a blur of 1 px, before the enlargement: a smaller crop gets all that it can look like at 300 px.
-SHARPEN_SMALL = 1.0
-SHARPEN = 0.9
+SHARPEN = 1.1  # of the difference to a blur of 1 px, before the enlargement
 GRAIN = 1.0  # of the target's own fine detail, its difference to a blur of so many px
 GRAIN_PX = 5
 GRAIN_LIMIT = 9  # grey levels: sensor noise stays below, edges and moles do not
@@ -41,8 +39,7 @@ def sharpen(image: Image, size: int) -> Image:
         image: uint8 (S, S, 3) BGR, S at most ``size``.
         size: side of the result in px.
     """
-    amount = SHARPEN if image.shape[0] == size else SHARPEN_SMALL
-    sharp = cv2.addWeighted(image, 1 + amount, cv2.GaussianBlur(image, (5, 5), 1.0), -amount, 0.0)
+    sharp = cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (5, 5), 1.0), -SHARPEN, 0.0)
     if image.shape[0] == size:
         return cast(Image, sharp)
     return cast(Image, cv2.resize(sharp, (size, size), interpolation=cv2.INTER_CUBIC))
