@@ -214,8 +214,9 @@ def make_people(net: AeiNet, data_dir: Path, cache_dir: Path, models_dir: Path, 
         looks = []
         for look in range(_LOOKS):
             vector, nearest = draw_identity(mean, factor, known, np.random.default_rng([seed, number, look]))
-            picture = render(net, canvas, lift(vector))
-            looks.append((blemishes(picture, canvas, shape), lift(vector), nearest, picture))
+            identity = lift(vector)
+            picture = render(net, canvas, identity)
+            looks.append((blemishes(picture, canvas, shape), identity, nearest, picture))
         flaws, identity, nearest, picture = min(looks, key=lambda look: look[0])
         print(f"{person.name}: blemishes {flaws:.2f}, the least of {_LOOKS}", file=sys.stderr, flush=True)
         file = f"faces/{person.name.lower()}.png"
