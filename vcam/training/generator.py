@@ -221,11 +221,6 @@ def _smoothed(
     return image, (row,)
 
 
-def _mean_unit(vectors: NDArray[np.float32], rows: tuple[int, ...]) -> NDArray[np.float32]:
-    mean = vectors[list(rows)].mean(0)
-    return np.asarray(mean / np.linalg.norm(mean), np.float32)
-
-
 def _mix(a: NDArray[np.float32], b: NDArray[np.float32], share: np.float32) -> NDArray[np.float32]:
     mixed = share * a + (1 - share) * b
     return np.asarray(mixed / np.linalg.norm(mixed), np.float32)
@@ -255,10 +250,8 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         sources=sources,
         source_grid=source_grid,
         single=torch.tensor([len(e.worn) == 1 for e in examples]).float(),
-        own_identities=torch.from_numpy(np.stack([_mean_unit(pool.identities, e.own) for e in examples])),
-        own_teacher_identities=torch.from_numpy(
-            np.stack([_mean_unit(pool.teacher_identities, e.own) for e in examples])
-        ),
+        own_identities=torch.from_numpy(_own_of(pool.identities, examples)),
+        own_teacher_identities=torch.from_numpy(_own_of(pool.teacher_identities, examples)),
         area=area,
         core=core,
         detail=detail,
@@ -273,6 +266,11 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         mesh_grid=sampling_grid(torch.from_numpy(np.stack(mesh_crops)).float(), MESH_SIZE),
         reverse=reverse,
     )
+
+
+def _own_of(vectors: NDArray[np.float32], examples: list[_Example]) -> NDArray[np.float32]:
+    """Unit vectors (B, D) of who is seen in each answer."""
+    return unit_embeddings(np.stack([vectors[list(example.own)].mean(0) for example in examples]))
 
 
 def _sources_of(pool: Pool, rows: list[int]) -> tuple[Tensor, Tensor]:
