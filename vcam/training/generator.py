@@ -66,6 +66,7 @@ class GeneratorSettings:
         glasses: share of targets on which glasses are drawn.
         averaged: share of swaps whose target is the mean of some faces.
         beautified: share of swaps whose target went through a beauty filter.
+        expressive: share of pictures drawn from those with narrow or wide eyes, or a smile with closed lips.
         wearers: share of pictures of people who really wear glasses, drawn from those whose rims were found.
         seed: of all random choices.
         weights: of the losses.
@@ -82,6 +83,7 @@ class GeneratorSettings:
     blurred: float = 0.3
     most_blur_px: float = 2.0
     glasses: float = 0.25
+    expressive: float = 0.35
     wearers: float = 0.06
     averaged: float = 0.1
     beautified: float = 0.12
@@ -139,8 +141,13 @@ def _reverse_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Gen
 
 
 def _pick(pool: Pool, settings: GeneratorSettings, rng: np.random.Generator, rows: NDArray[np.intp]) -> int:
-    """One of the rows, or now and then somebody who wears glasses."""
-    return int(rng.choice(pool.wearers if len(pool.wearers) and rng.random() < settings.wearers else rows))
+    """One of the rows, or now and then somebody who wears glasses, or whose expression is easily lost."""
+    how = rng.random()
+    if len(pool.wearers) and how < settings.wearers:
+        return int(rng.choice(pool.wearers))
+    expressive = rows[pool.expressive[rows]]
+    often = len(expressive) and how < settings.wearers + settings.expressive
+    return int(rng.choice(expressive if often else rows))
 
 
 def _donor_for(pool: Pool, row: int, candidates: NDArray[np.intp], *, with_expression: bool) -> int:
@@ -229,10 +236,11 @@ def _mix(a: NDArray[np.float32], b: NDArray[np.float32], share: np.float32) -> N
 def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random.Generator) -> Batch:
     rows = [e.row for e in examples]
     mirrored = [e.mirrored for e in examples]
-    masks = [[_mirror(m, e.mirrored) for m in _masks_of(pool, e)] for e in examples]
-    area, core, detail, inside, cheeks, round_eyes, round_brows, edge, told = (
-        torch.from_numpy(np.stack(kind)).float()[:, None] / 255 for kind in zip(*masks, strict=True)
-    )
+    masks = [_masks_of(pool, e) for e in examples]
+    planes = {
+        name: torch.from_numpy(np.stack([_mirror(m[name], e.mirrored) for m, e in zip(masks, examples, strict=True)]))
+        for name in masks[0]
+    }
     crops = [
         compose(_image_from_crop(pool.faces.points5[row], flag), _glimpse(rng, EMBEDDER_SIZE))
         for row, flag in zip(rows, mirrored, strict=True)
@@ -252,15 +260,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         single=torch.tensor([len(e.worn) == 1 for e in examples]).float(),
         own_identities=torch.from_numpy(_own_of(pool.identities, examples)),
         own_teacher_identities=torch.from_numpy(_own_of(pool.teacher_identities, examples)),
-        area=area,
-        core=core,
-        detail=detail,
-        inside=inside,
-        cheeks=cheeks,
-        round_eyes=round_eyes,
-        round_brows=round_brows,
-        edge=edge,
-        told=told,
+        **{name: stacked.float()[:, None] / 255 for name, stacked in planes.items()},
         tones=torch.from_numpy(np.stack([_tone(rng) for _ in rows])),
         embedder_grid=sampling_grid(torch.from_numpy(np.stack(crops)).float(), EMBEDDER_SIZE),
         mesh_grid=sampling_grid(torch.from_numpy(np.stack(mesh_crops)).float(), MESH_SIZE),
@@ -290,25 +290,16 @@ def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
     return stacked.div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
 
 
-def _masks_of(pool: Pool, example: _Example) -> tuple[NDArray[np.uint8], ...]:
-    """The masks of an example, glasses and all; and at last how surely each place is known to be swapped or not."""
+def _masks_of(pool: Pool, example: _Example) -> dict[str, NDArray[np.uint8]]:
+    """The masks of an example by the batch's names, glasses and all, and how surely each place is known."""
     points = pool.landmarks[example.row, :, :2]
-    area, core, detail, inside, cheeks, round_eyes, round_brows, edge = face_masks(points)
-    outside_rims = 255 - example.rims
+    masks = face_masks(points)
     told = np.full((SIZE, SIZE), 255, np.uint8)
     if not example.rims.any():
         told -= lines_round_eyes(pool.faces.images[example.row], points)
-    return (
-        np.minimum(area, outside_rims),
-        np.minimum(core, outside_rims),
-        detail,
-        np.maximum(inside, example.rims),
-        np.minimum(cheeks, outside_rims),
-        np.minimum(round_eyes, outside_rims),
-        np.minimum(round_brows, outside_rims),
-        np.minimum(edge, outside_rims),
-        told,
-    )
+    outside_rims = {name: np.minimum(plane, 255 - example.rims) for name, plane in masks._asdict().items()}
+    own = {"detail": masks.detail, "inside": np.maximum(masks.inside, example.rims)}
+    return outside_rims | own | {"told": told}
 
 
 def _glimpse(rng: np.random.Generator, side: int) -> NDArray[np.float64]:

@@ -28,6 +28,8 @@ from vcam.training.warm_start import warm_start
 
 SIZE = 128
 JITTER = augment.Jitter(roll_deg=12, scale=0.14, shift=0.07)  # what a tracker is off by
+STEADY = augment.Jitter(roll_deg=5, scale=0.05, shift=0.025)  # what a tracker is off by most of the time
+STEADY_SHARE, FAULTLESS_SHARE = 0.5, 0.25
 NEGATIVE_SHARE = 0.2
 EXPRESSIVE_SHARE = 0.4  # of the faces, drawn from those with wide mouths, closed eyes or turned heads
 _LIDS = [[topology.LID_UPPER_LEFT, topology.LID_LOWER_LEFT], [topology.LID_UPPER_RIGHT, topology.LID_LOWER_RIGHT]]
@@ -93,11 +95,13 @@ class LandmarkData:
 
     def batch(self, rng: Generator, size: int, negative_share: float = NEGATIVE_SHARE) -> LandmarkBatch:
         """Random crops, every one drawn anew."""
-        rows = [
-            self._negative(rng) if rng.random() < negative_share else self.positive(rng, self._pick(rng))
-            for _ in range(size)
-        ]
-        return pack(rows)
+        return pack([self._drawn(rng, negative_share) for _ in range(size)])
+
+    def _drawn(self, rng: Generator, negative_share: float) -> Row:
+        if rng.random() < negative_share:
+            return self._negative(rng)
+        jitter = STEADY if rng.random() < STEADY_SHARE else JITTER
+        return self.positive(rng, self._pick(rng), jitter, faults=rng.random() >= FAULTLESS_SHARE)
 
     def positive(self, rng: Generator, i: int, jitter: augment.Jitter = JITTER, faults: bool = True) -> Row:
         """A usable face: jittered, perhaps partly covered, as a webcam would show it."""

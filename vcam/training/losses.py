@@ -22,6 +22,8 @@ _OWN_PLACES = 4.0
 _COLOURED = 0.15  # brows and lips have a colour of their own, in narrow bounds
 _WRONG_COLOUR = 0.06  # 8 grey levels: more than this is seen as a stain, however small
 _STAINS = 5.0  # how much more it then counts
+_TINT_PX = 17  # of 64: so far the skin round a place is looked at
+_TINT_LEAST = 0.016  # 2 grey levels
 _SPOT_PX = 5  # of 128: a spot is smaller
 _SPOT_LEAST = 0.04  # 5 grey levels: skin has such
 _GAP_ENDS = (
@@ -59,6 +61,7 @@ class Batch:
         cheeks: (B, 1, 128, 128) 1 on the cheeks, where a smile makes its folds.
         round_eyes: (B, 1, 128, 128) 1 on the skin round the eyes.
         round_brows: (B, 1, 128, 128) 1 on the brows and the skin round them.
+        jaw: (B, 1, 128, 128) 1 on the skin round the lips down to the chin.
         edge: (B, 1, 128, 128) 1 on forehead and temples near the face's edge.
         told: (B, 1, 128, 128) 0 where nobody knows whether the swap or the target should be seen.
         tones: (B, 3) how the embedder sees the picture's contrast, brightness and colour (0 = grey, 1 = as it is).
@@ -83,6 +86,7 @@ class Batch:
     cheeks: Tensor
     round_eyes: Tensor
     round_brows: Tensor
+    jaw: Tensor
     edge: Tensor
     told: Tensor
     tones: Tensor
@@ -104,12 +108,13 @@ class Weights:
         features: the embedder's inner features against the answer's (reverse pairs).
         light: low frequencies against the target's (swaps).
         chroma: the skin's colour against the target's, and less so that of brows and lips (swaps).
+        green: green and magenta tints of skin and brows (swaps).
         background: outside the face area against the target (swaps).
         landmarks: expression landmarks against the target's (swaps).
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
         folds: light and shadow on the cheeks against the target's (swaps).
-        spots: small dark or bright spots that the target has not, on the skin round the eyes and near the face's upper
-            edge, and bright ones round the brows (swaps).
+        spots: small dark or bright spots that the target has not, on the skin round the eyes, on the jaw and near the
+            face's upper edge, and bright ones round the brows (swaps).
         emotion: what a net that tells expressions says, against the target (swaps); without that net nothing.
         openings: the gaps between lips and between lids, and the lift of the mouth's corners, against the target's
             (swaps).
@@ -125,19 +130,20 @@ class Weights:
 
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
-    identity_swap: float = 9.0
-    recognised: float = 4.0
+    identity_swap: float = 11.0
+    recognised: float = 5.0
     likeness: float = 10.0
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
+    green: float = 1200.0
     background: float = 4.0
     landmarks: float = 3.0
     inside: float = 1.5
     folds: float = 6.0
     spots: float = 60.0
-    emotion: float = 1.0
-    openings: float = 14.0
+    emotion: float = 1.5
+    openings: float = 16.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
@@ -247,6 +253,36 @@ def chroma_loss(swaps: Tensor, targets: Tensor, skin: Tensor) -> Tensor:
     error = functional.avg_pool2d(error - error.mean(1, keepdim=True), 4, 2).abs()
     stains = functional.relu(error - _WRONG_COLOUR)
     return ((error + _STAINS * stains) * functional.avg_pool2d(skin, 4, 2)).mean()
+
+
+def green_loss(swaps: Tensor, targets: Tensor, skin: Tensor, judged: Tensor) -> Tensor:
+    """Green and magenta tints, at 64 x 64: what is too much or too little green for the target's skin round it.
+
+    From red to blue a real face varies as much as a swap; its green hardly leaves the skin's share of the brightness,
+    on brows and beards neither (19 in 20 places within 4 grey levels), and it is what the eye sees first.
+
+    Args:
+        swaps: (B, 3, 128, 128).
+        targets: the same before the swap.
+        skin: (B, 1, 128, 128) where the target's skin is sure to be seen.
+        judged: (B, 1, 128, 128) where a tint counts.
+    """
+
+    def green(pictures: Tensor) -> Tensor:
+        return functional.avg_pool2d(pictures[:, 1:2] - pictures.mean(1, keepdim=True), 4, 2)
+
+    def brightness(pictures: Tensor) -> Tensor:
+        return functional.avg_pool2d(pictures.mean(1, keepdim=True) + 1, 4, 2)
+
+    def nearby(values: Tensor) -> Tensor:
+        return functional.avg_pool2d(values * seen, _TINT_PX, 1, _TINT_PX // 2)
+
+    seen = functional.avg_pool2d(skin, 4, 2)
+    share = nearby(green(targets)) / nearby(brightness(targets)).clamp_min(0.01)
+    made, had = ((green(x) - share * brightness(x)).abs() for x in (swaps, targets))
+    excess = functional.relu(made - _grown(had) - _TINT_LEAST)  # coloured light is the target's own
+    where = functional.avg_pool2d(judged, 4, 2) * (nearby(torch.ones_like(seen)) > 0.02)
+    return masked_l1(excess, torch.zeros_like(excess), where)
 
 
 def folds_loss(swaps: Tensor, targets: Tensor, cheeks: Tensor) -> Tensor:
@@ -407,7 +443,8 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         expression = guides.expressions(coarse_targets, batch.mesh_grid[n:])
     made_expression = guides.expressions(swaps, batch.mesh_grid[n:])
     half = max(len(swaps) // 2, 1)
-    spotless = torch.cat([batch.round_eyes[n:], batch.edge[n:]], 1)
+    spotless = torch.cat([batch.round_eyes[n:], batch.jaw[n:], batch.edge[n:]], 1)
+    lips_and_eyes = detail * (1 - batch.round_brows[n:])
     skin, features = area * (1 - _COLOURED * detail), enlarge(detail * (1 - batch.inside[n:]))
     worn = composite(colour[:half], targets[:half], enlarge(area[:half])).detach()
     worn = worn - finest(worn) * features[:half]  # or letting through what came through would be the answer
@@ -421,6 +458,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
         "likeness": weights.likeness * (made * batch.own_teacher_identities[n:]).sum(1).clamp_min(0).mean(),
         "chroma": weights.chroma * chroma_loss(swaps, coarse_targets, skin),
+        "green": weights.green * green_loss(swaps, coarse_targets, area * (1 - detail), area * (1 - lips_and_eyes)),
         "light": weights.light * light_loss(swaps, coarse_targets),
         "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
         "folds": weights.folds * folds_loss(swaps, coarse_targets, batch.cheeks[n:]),

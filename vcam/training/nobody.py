@@ -29,7 +29,7 @@ from vcam.training.data import IDENTITY_SETS, Faces, load_faces, points_to_large
 from vcam.training.export import load_generator
 from vcam.training.face_masks import face_masks
 from vcam.training.identity_space import lift
-from vcam.training.losses import Weights, chroma_loss, spots_loss
+from vcam.training.losses import Weights, chroma_loss, green_loss, spots_loss
 from vcam.training.networks import AeiNet, halve, mask_of
 from vcam.training.pack import write_atomically
 from vcam.training.pairs import likeness_of
@@ -172,15 +172,16 @@ def blemishes(picture: NDArray[np.uint8], canvas: NDArray[np.uint8], shape: NDAr
         canvas: uint8 RGB (256, 256, 3).
         shape: (157, 2) landmarks of both in pixels of a 128 px crop.
     """
-    planes = (torch.from_numpy(plane).float()[None, None] / 255 for plane in face_masks(shape))
-    area, _, _, _, cheeks, round_eyes, round_brows, edge = planes
+    masks = face_masks(shape)._asdict()
+    places = {name: torch.from_numpy(plane).float()[None, None] / 255 for name, plane in masks.items()}
     made, before = (
         halve(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1) for image in (picture, canvas)
     )
+    area, detail, round_brows = places["area"], places["detail"], places["round_brows"]
+    skins = torch.cat([places[name] for name in ("round_eyes", "jaw", "edge", "cheeks")], 1)
     stains = Weights.chroma * chroma_loss(made, before, area)
-    return float(
-        stains + Weights.spots * spots_loss(made, before, torch.cat([round_eyes, edge, cheeks], 1), round_brows)
-    )
+    tints = Weights.green * green_loss(made, before, area * (1 - detail), area * (1 - detail * (1 - round_brows)))
+    return float(stains + tints + Weights.spots * spots_loss(made, before, skins, round_brows))
 
 
 def neutral_rows(faces: Faces, landmarks: NDArray[np.float32]) -> NDArray[np.intp]:

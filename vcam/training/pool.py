@@ -39,6 +39,7 @@ class Pool:
         targets: rows of the other sets that may be the target of a swap.
         sources: rows whose identity may be worn in a swap.
         chances: (sources,) rising to 1: the chance that a swap wears one of the sources so far.
+        expressive: (N,) whose lids are far apart or near each other, or who smile with closed lips.
         person: (N,) number of the person.
         photos: rows of each person.
         rims: of the glasses that people wear, by row, as far as they have been looked for.
@@ -56,6 +57,7 @@ class Pool:
     targets: NDArray[np.intp]
     sources: NDArray[np.intp]
     chances: NDArray[np.float64]
+    expressive: NDArray[np.bool_]
     person: NDArray[np.intp]
     photos: dict[int, NDArray[np.intp]]
     rims: dict[int, NDArray[np.uint8] | None]
@@ -104,10 +106,34 @@ def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] |
         targets=np.flatnonzero(whole & np.isin(faces.set, SOFT_SETS)),
         sources=sources,
         chances=np.cumsum(chances_of([labels_of(str(file)) for file in faces.file[sources]])),
+        expressive=are_expressive(landmarks[:, :, :2]),
         person=person,
         photos=photos,
         rims=rims,
     )
+
+
+def are_expressive(landmarks: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whose expression hangs on a pixel or two.
+
+    That is the tenths with the narrowest and the widest eyes, and those tenths of the closed mouths whose corners are
+    lifted or drawn apart the most.
+
+    Args:
+        landmarks: (N, 157, 2) px of upright faces.
+    """
+
+    def apart(a: int, b: int) -> NDArray[np.float32]:
+        return np.asarray(np.linalg.norm(landmarks[:, a] - landmarks[:, b], axis=1), np.float32)
+
+    unit = apart(topo.EYE_OUTER_LEFT, topo.EYE_OUTER_RIGHT)
+    eyes = (apart(topo.LID_UPPER_LEFT, topo.LID_LOWER_LEFT) + apart(topo.LID_UPPER_RIGHT, topo.LID_LOWER_RIGHT)) / unit
+    width, gap = apart(topo.MOUTH_LEFT, topo.MOUTH_RIGHT) / unit, apart(topo.LIP_UPPER, topo.LIP_LOWER) / unit
+    corners = landmarks[:, [topo.MOUTH_LEFT, topo.MOUTH_RIGHT], 1].mean(1)
+    lift = (landmarks[:, [topo.LIP_UPPER, topo.LIP_LOWER], 1].mean(1) - corners) / unit
+    closed = gap < np.median(gap)
+    smiling = closed & ((width > np.quantile(width[closed], 0.9)) | (lift > np.quantile(lift[closed], 0.9)))
+    return np.asarray((eyes < np.quantile(eyes, 0.1)) | (eyes > np.quantile(eyes, 0.9)) | smiling)
 
 
 def chances_of(labels: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
