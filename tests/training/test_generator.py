@@ -18,7 +18,7 @@ onnx = pytest.importorskip("onnx")
 
 import onnxruntime as ort  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from torch.nn.functional import interpolate, pixel_shuffle  # noqa: E402
+from torch.nn.functional import interpolate  # noqa: E402
 
 from training.faces_by_hand import face_landmarks  # noqa: E402
 from vcam import topology as topo  # noqa: E402
@@ -42,7 +42,6 @@ from vcam.training.losses import (  # noqa: E402
     contest_losses,
     finest,
     ghost_loss,
-    green_loss,
     identity_loss,
     lattice_loss,
     light_loss,
@@ -115,7 +114,7 @@ def test_the_finest_detail_of_the_target_comes_through_where_the_gate_is_open() 
     for gate, share in ((-50.0, 0.0), (0.0, 0.5), (50.0, 1.0)):
         with torch.no_grad():
             sharpener.add.bias[12:] = gate
-        torch.testing.assert_close(sharpener(out, features, finest), share * pixel_shuffle(finest, 2))
+        torch.testing.assert_close(sharpener(out, features, finest), share * finest)
 
 
 def test_the_shipped_size_is_the_one_promised() -> None:
@@ -280,36 +279,6 @@ def test_dots_that_the_target_has_not_cost_and_its_own_do_not() -> None:
         hidden[..., 18:24, 18:24] = 0
         assert spots_loss(dotted, target, hidden, nowhere) == 0
         assert (spots_loss(dotted, target, nowhere, where) > 1e-4) == (colour > 0)
-
-
-@pytest.mark.parametrize(
-    ("change", "is_a_tint"),
-    [
-        ((0.0, 0.1, 0.0), True),  # green
-        ((0.1, -0.05, 0.1), True),  # magenta
-        ((-0.4, -0.4, -0.4), False),  # darker, as a brow is, if it takes the colour with it
-        ((0.05, 0.0, -0.05), False),  # redder: faces differ so
-        ((0.0, 0.0, 0.0), False),
-    ],
-)
-def test_green_and_magenta_tints_cost_unless_the_target_has_them(change: tuple[float, ...], is_a_tint: bool) -> None:
-    target = torch.tensor([0.4, 0.0, -0.2]).view(1, 3, 1, 1).expand(1, 3, 128, 128).clone()
-    skin = torch.ones(1, 1, 128, 128)
-    swap = target.clone()
-    bright = 1 + sum(change) / 3 / (1 + target.mean())  # a darker place keeps the skin's share of green
-    whole = torch.tensor(change).view(1, 3, 1, 1)
-    patch = (target[..., :12, :12] + 1) * bright - 1 + (whole - whole.mean())
-    swap[..., 50:62, 50:62] = patch
-    swap.requires_grad_()
-    loss = green_loss(swap, target, skin, skin)
-    assert (loss.item() > 1e-4) == is_a_tint
-    assert green_loss(swap, swap.detach(), skin, skin) == 0
-    nowhere = skin.clone()
-    nowhere[..., 44:68, 44:68] = 0
-    assert green_loss(swap, target, skin, nowhere) == 0
-    loss.backward()
-    assert swap.grad is not None
-    assert bool(swap.grad.abs().sum() > 0) == is_a_tint
 
 
 def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:

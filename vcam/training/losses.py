@@ -22,8 +22,6 @@ _OWN_PLACES = 4.0
 _COLOURED = 0.15  # brows and lips have a colour of their own, in narrow bounds
 _WRONG_COLOUR = 0.06  # 8 grey levels: more than this is seen as a stain, however small
 _STAINS = 5.0  # how much more it then counts
-_TINT_PX = 17  # of 64: so far the skin round a place is looked at
-_TINT_LEAST = 0.016  # 2 grey levels
 _SPOT_PX = 5  # of 128: a spot is smaller
 _SPOT_LEAST = 0.04  # 5 grey levels: skin has such
 _GAP_ENDS = (
@@ -108,7 +106,6 @@ class Weights:
         features: the embedder's inner features against the answer's (reverse pairs).
         light: low frequencies against the target's (swaps).
         chroma: the skin's colour against the target's, and less so that of brows and lips (swaps).
-        green: green and magenta tints of skin and brows (swaps).
         background: outside the face area against the target (swaps).
         landmarks: expression landmarks against the target's (swaps).
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
@@ -136,7 +133,6 @@ class Weights:
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
-    green: float = 1200.0
     background: float = 4.0
     landmarks: float = 3.0
     inside: float = 1.5
@@ -253,36 +249,6 @@ def chroma_loss(swaps: Tensor, targets: Tensor, skin: Tensor) -> Tensor:
     error = functional.avg_pool2d(error - error.mean(1, keepdim=True), 4, 2).abs()
     stains = functional.relu(error - _WRONG_COLOUR)
     return ((error + _STAINS * stains) * functional.avg_pool2d(skin, 4, 2)).mean()
-
-
-def green_loss(swaps: Tensor, targets: Tensor, skin: Tensor, judged: Tensor) -> Tensor:
-    """Green and magenta tints, at 64 x 64: what is too much or too little green for the target's skin round it.
-
-    From red to blue a real face varies as much as a swap; its green hardly leaves the skin's share of the brightness,
-    on brows and beards neither (19 in 20 places within 4 grey levels), and it is what the eye sees first.
-
-    Args:
-        swaps: (B, 3, 128, 128).
-        targets: the same before the swap.
-        skin: (B, 1, 128, 128) where the target's skin is sure to be seen.
-        judged: (B, 1, 128, 128) where a tint counts.
-    """
-
-    def green(pictures: Tensor) -> Tensor:
-        return functional.avg_pool2d(pictures[:, 1:2] - pictures.mean(1, keepdim=True), 4, 2)
-
-    def brightness(pictures: Tensor) -> Tensor:
-        return functional.avg_pool2d(pictures.mean(1, keepdim=True) + 1, 4, 2)
-
-    def nearby(values: Tensor) -> Tensor:
-        return functional.avg_pool2d(values * seen, _TINT_PX, 1, _TINT_PX // 2)
-
-    seen = functional.avg_pool2d(skin, 4, 2)
-    share = nearby(green(targets)) / nearby(brightness(targets)).clamp_min(0.01)
-    made, had = ((green(x) - share * brightness(x)).abs() for x in (swaps, targets))
-    excess = functional.relu(made - _grown(had) - _TINT_LEAST)  # coloured light is the target's own
-    where = functional.avg_pool2d(judged, 4, 2) * (nearby(torch.ones_like(seen)) > 0.02)
-    return masked_l1(excess, torch.zeros_like(excess), where)
 
 
 def folds_loss(swaps: Tensor, targets: Tensor, cheeks: Tensor) -> Tensor:
@@ -444,7 +410,6 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     made_expression = guides.expressions(swaps, batch.mesh_grid[n:])
     half = max(len(swaps) // 2, 1)
     spotless = torch.cat([batch.round_eyes[n:], batch.jaw[n:], batch.edge[n:]], 1)
-    lips_and_eyes = detail * (1 - batch.round_brows[n:])
     skin, features = area * (1 - _COLOURED * detail), enlarge(detail * (1 - batch.inside[n:]))
     worn = composite(colour[:half], targets[:half], enlarge(area[:half])).detach()
     worn = worn - finest(worn) * features[:half]  # or letting through what came through would be the answer
@@ -458,7 +423,6 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
         "likeness": weights.likeness * (made * batch.own_teacher_identities[n:]).sum(1).clamp_min(0).mean(),
         "chroma": weights.chroma * chroma_loss(swaps, coarse_targets, skin),
-        "green": weights.green * green_loss(swaps, coarse_targets, area * (1 - detail), area * (1 - lips_and_eyes)),
         "light": weights.light * light_loss(swaps, coarse_targets),
         "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
         "folds": weights.folds * folds_loss(swaps, coarse_targets, batch.cheeks[n:]),

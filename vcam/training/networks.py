@@ -23,6 +23,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from vcam.training.identity_space import DIMENSIONS
+from vcam.training.tints import natural_colours
 
 _PATCH = 4  # pixels per side that the stem folds into channels, and the head unfolds
 _SLOPE = 0.1
@@ -176,15 +177,15 @@ class Sharpener(nn.Module):
             self.add.bias.copy_(torch.tensor([0.0] * 12 + [_GATE_START] * 4))  # type: ignore[union-attr]
 
     def forward(self, out: Tensor, features: Tensor, finest: Tensor) -> Tensor:
-        """Out (B, 4, S, S), features (B, _FINE, S/2, S/2) -> colour (B, 3, 2S, 2S) in -1..1.
+        """Out (B, 4, S, S), features (B, _FINE, S/2, S/2) -> colour (B, 12, S, S) in -1..1.
 
-        Finest is (B, 12, S, S): (B, 3, 2S, 2S) unshuffled, as everything here until the last moment.
+        Finest is (B, 12, S, S) too: (B, 3, 2S, 2S) unshuffled, as everything here.
         """
         seen = torch.cat([out, functional.pixel_shuffle(features, 2), finest], 1)  # (B, 24, S, S)
         added, gate = self.add(_activate(self.look(seen))).split([12, 4], 1)
         colour = torch.tanh(enlarged_apart(out[:, :3]) + added)
         colour = colour + torch.sigmoid(gate.repeat(1, 3, 1, 1)) * finest
-        return functional.pixel_shuffle(colour.clamp(-1, 1), 2)
+        return colour.clamp(-1, 1)
 
 
 def mask_of(logit: Tensor) -> Tensor:
@@ -192,7 +193,11 @@ def mask_of(logit: Tensor) -> Tensor:
 
     What is learnt is a probability; a mask must decide, or half of the old face is seen wherever there is doubt.
     """
-    return torch.sigmoid(_DECISION * enlarge(logit))
+    return _decided(enlarge(logit))
+
+
+def _decided(logit: Tensor) -> Tensor:
+    return torch.sigmoid(_DECISION * logit)
 
 
 def halve(x: Tensor) -> Tensor:
@@ -285,7 +290,9 @@ class AadGenerator(nn.Module):
             h = block(h, attributes[level], part)
         out, features = self.head(h)
         finest = functional.pixel_unshuffle(x_t, 2) - enlarged_apart(coarse)
-        return self.sharpener(out, features, finest), out[:, 3:]
+        logit = out[:, 3:]
+        apart = natural_colours(self.sharpener(out, features, finest), coarse, _decided(logit.detach()))
+        return functional.pixel_shuffle(apart.clamp(-1, 1), 2), logit
 
 
 class AeiNet(nn.Module):

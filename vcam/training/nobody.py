@@ -29,7 +29,7 @@ from vcam.training.data import IDENTITY_SETS, Faces, load_faces, points_to_large
 from vcam.training.export import load_generator
 from vcam.training.face_masks import face_masks
 from vcam.training.identity_space import lift
-from vcam.training.losses import Weights, chroma_loss, green_loss, spots_loss
+from vcam.training.losses import Weights, chroma_loss, spots_loss
 from vcam.training.networks import AeiNet, halve, mask_of
 from vcam.training.pack import write_atomically
 from vcam.training.pairs import likeness_of
@@ -177,11 +177,9 @@ def blemishes(picture: NDArray[np.uint8], canvas: NDArray[np.uint8], shape: NDAr
     made, before = (
         halve(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1) for image in (picture, canvas)
     )
-    area, detail, round_brows = places["area"], places["detail"], places["round_brows"]
     skins = torch.cat([places[name] for name in ("round_eyes", "jaw", "edge", "cheeks")], 1)
-    stains = Weights.chroma * chroma_loss(made, before, area)
-    tints = Weights.green * green_loss(made, before, area * (1 - detail), area * (1 - detail * (1 - round_brows)))
-    return float(stains + tints + Weights.spots * spots_loss(made, before, skins, round_brows))
+    stains = Weights.chroma * chroma_loss(made, before, places["area"])
+    return float(stains + Weights.spots * spots_loss(made, before, skins, places["round_brows"]))
 
 
 def neutral_rows(faces: Faces, landmarks: NDArray[np.float32]) -> NDArray[np.intp]:
