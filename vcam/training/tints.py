@@ -37,7 +37,8 @@ def natural_colours(apart: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
 
 
 def _natural_colours(apart: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    bright, colour = functional.conv2d(apart, _sums(apart)).split([4, 3], 1)  # (B, 4, S, S), (B, 3, S, S)
+    folded = apart.unflatten(1, (3, 4))  # (B, 3, 4, S, S)
+    bright, colour = folded.mean(1), folded.mean(2)  # (B, 4, S, S), (B, 3, S, S)
     maps = functional.avg_pool2d(torch.cat([targets, colour, mask], 1), 2)  # (B, 7, S/2, S/2)
     own, made, weight = maps.split([3, 3, 1], 1)
     weight = weight + _LEAST
@@ -53,13 +54,6 @@ def _natural_colours(apart: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     maps = functional.interpolate(torch.cat([share + 1, beyond - 1], 1), scale_factor=2.0, mode="bilinear")
     gain, offset = maps.unsqueeze(2).split([3, 3], 1)  # (B, 3, 1, S, S)
     return (gain * (bright + 1).unsqueeze(1) + offset).flatten(1, 2)
-
-
-def _sums(apart: Tensor) -> Tensor:
-    """What makes of the 12 parts the brightness of each of the four pixels, and their mean colour."""
-    bright = torch.eye(4).repeat(1, 3) / 3
-    colour = torch.eye(3).repeat_interleave(4, 1) / 4
-    return torch.cat([bright, colour])[:, :, None, None].to(apart)
 
 
 def _blurred(maps: Tensor, side: int) -> Tensor:
