@@ -121,6 +121,16 @@ def test_landmark_losses_ignore_labels_of_crops_without_a_face() -> None:
     assert parts["visibility"] > 0
 
 
+def test_steady_crops_are_as_frequent_as_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    steady = augment.Jitter(roll_deg=10, scale=0.1, shift=0.05, steady=0.75)
+    rolls = np.abs([augment.roll_of(steady.draw(rng, 128)) for _ in range(2000)])
+    assert rolls.max() > 9
+    assert (rolls <= 3.5).mean() == pytest.approx(0.75 + 0.25 * 0.35, abs=0.03)
+    never = augment.Jitter(roll_deg=10, scale=0.1, shift=0.05, steady=0)
+    assert (np.abs([augment.roll_of(never.draw(rng, 128)) for _ in range(2000)]) <= 3.5).mean() < 0.4
+
+
 def test_landmark_labels_follow_the_crop() -> None:
     """The oval's points stay on the border of the drawn red oval, however the crop is moved."""
     data = landmarks.LandmarkData(drawn_faces(), augment.Backgrounds(None), "train")

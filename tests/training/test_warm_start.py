@@ -1,5 +1,8 @@
 """What ships can be trained on: the exported graph, read back, is the same function."""
 
+import copy
+from dataclasses import replace
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
@@ -7,9 +10,10 @@ torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 from vcam.errors import BadInput, ModelMissing  # noqa: E402
 from vcam.training.export import export_generator  # noqa: E402
 from vcam.training.export_small import SMALL_NETS, export_small  # noqa: E402
+from vcam.training.mix import mix  # noqa: E402
 from vcam.training.networks import TINY, AeiNet  # noqa: E402
 from vcam.training.small_nets import SlopedRelu  # noqa: E402
-from vcam.training.warm_start import frozen, warm_start  # noqa: E402
+from vcam.training.warm_start import frozen, grown, warm_start  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -66,6 +70,27 @@ def test_the_generator_read_back_is_the_same_function_in_training_too(tmp_path):
         (wanted, wanted_mask), (found, found_mask) = run(trained), run(fresh.eval())
     torch.testing.assert_close(found, wanted, atol=0.01, rtol=0.01)
     torch.testing.assert_close(found_mask, wanted_mask, atol=0.05, rtol=0.02)
+
+
+def test_a_generator_goes_on_with_wider_identity_layers(tmp_path):
+    targets = torch.rand(2, 3, 64, 64) * 2 - 1
+    identities = torch.nn.functional.normalize(torch.randn(2, 512))
+    narrow = settled(AeiNet(TINY), lambda net: net(targets, identities))
+    export_generator(narrow, tmp_path)
+    wide = AeiNet(replace(TINY, identity_channels=48))
+    warm_start(wide.identity, tmp_path / "identity.onnx", lambda net: net(identities), prefix="")
+    with torch.no_grad():
+        torch.testing.assert_close(wide.identity(identities), narrow.identity(identities), atol=0.01, rtol=0.01)
+        wide.identity.styles.weight.normal_()  # what the new channels have learnt
+        half = mix(narrow, copy.deepcopy(wide), 0.5).identity.eval()(identities)
+        apart = (half - narrow.identity(identities)).abs().max()
+        assert apart > 0.1
+        torch.testing.assert_close(mix(narrow, wide, 0).identity(identities), narrow.identity(identities))
+
+
+def test_nothing_but_a_wider_layer_is_grown():
+    for narrow, wide in ((torch.ones(4, 2), torch.zeros(3, 5)), (torch.ones(2, 2, 3, 3), torch.zeros(4, 2, 3, 3))):
+        assert grown(narrow, wide) is narrow
 
 
 def test_a_frozen_net_lets_gradients_through_and_keeps_none(tmp_path):

@@ -34,15 +34,17 @@ class Jitter:
         roll_deg: turned by up to this, either way.
         scale: enlarged by up to ``1 + scale`` or shrunk by the same factor.
         shift: moved by up to this share of the crop's side, on each axis.
+        steady: share of the crops with a third of these ranges, as in steady tracking.
     """
 
     roll_deg: float
     scale: float
     shift: float
+    steady: float = 0.5
 
     def draw(self, rng: Generator, size: int) -> Matrix:
-        """A random ``crop_to_jittered``; half of them with a third of the range, as in steady tracking."""
-        amount = 1.0 if rng.random() < 0.5 else 0.35
+        """A random ``crop_to_jittered``."""
+        amount = 0.35 if rng.random() < self.steady else 1.0
         roll = amount * rng.uniform(-self.roll_deg, self.roll_deg)
         scale = (1 + self.scale) ** (amount * rng.uniform(-1, 1))
         return centred_similarity(size, roll, scale, amount * rng.uniform(-self.shift, self.shift, 2) * size)

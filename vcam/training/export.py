@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from vcam.training.data import LARGE
 from vcam.training.identity_space import DIMENSIONS, nobodies
-from vcam.training.loop import load_mean
+from vcam.training.loop import load_mean, read_checkpoint
 from vcam.training.networks import AadGenerator, AeiNet, AeiNetSettings, Contest, mask_of
 from vcam.training.pack import register, write_atomically
 
@@ -115,16 +115,23 @@ def load_generator(checkpoint: Path, emphasis: float = EMPHASIS) -> AeiNet:
     """The running mean of a generator's checkpoint, ready for measuring or export.
 
     Args:
-        checkpoint: what the training has written.
+        checkpoint: what the training has written; the net has identity layers as wide as its.
         emphasis: how strongly it wears what is particular about a face; 1 = as trained.
 
     Raises:
         BadInput: it is not there, or belongs to another net.
     """
-    contest = load_mean(checkpoint, Contest(AeiNet(AeiNetSettings())))
+    contest = load_mean(checkpoint, Contest(AeiNet(_settings_of(checkpoint))))
     assert isinstance(contest, Contest)
     contest.net.identity.emphasise(emphasis, torch.from_numpy(nobodies(NOBODIES)))
     return contest.net
+
+
+def _settings_of(checkpoint: Path) -> AeiNetSettings:
+    if not checkpoint.is_file():
+        return AeiNetSettings()  # what follows says that it is not there
+    first = read_checkpoint(checkpoint)["mean"].get("net.identity.mapping.0.bias")
+    return AeiNetSettings() if first is None else AeiNetSettings(identity_channels=len(first))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -27,9 +27,8 @@ from vcam.training.small_nets import LandmarkNet
 from vcam.training.warm_start import warm_start
 
 SIZE = 128
-JITTER = augment.Jitter(roll_deg=12, scale=0.14, shift=0.07)  # what a tracker is off by
-STEADY = augment.Jitter(roll_deg=5, scale=0.05, shift=0.025)  # what a tracker is off by most of the time
-STEADY_SHARE, FAULTLESS_SHARE = 0.5, 0.25
+JITTER = augment.Jitter(roll_deg=12, scale=0.14, shift=0.07, steady=0.75)  # what a tracker is off by
+FAULTLESS_SHARE = 0.25
 NEGATIVE_SHARE = 0.2
 EXPRESSIVE_SHARE = 0.4  # of the faces, drawn from those with wide mouths, closed eyes or turned heads
 _LIDS = [[topology.LID_UPPER_LEFT, topology.LID_LOWER_LEFT], [topology.LID_UPPER_RIGHT, topology.LID_LOWER_RIGHT]]
@@ -100,8 +99,7 @@ class LandmarkData:
     def _drawn(self, rng: Generator, negative_share: float) -> Row:
         if rng.random() < negative_share:
             return self._negative(rng)
-        jitter = STEADY if rng.random() < STEADY_SHARE else JITTER
-        return self.positive(rng, self._pick(rng), jitter, faults=rng.random() >= FAULTLESS_SHARE)
+        return self.positive(rng, self._pick(rng), faults=rng.random() >= FAULTLESS_SHARE)
 
     def positive(self, rng: Generator, i: int, jitter: augment.Jitter = JITTER, faults: bool = True) -> Row:
         """A usable face: jittered, perhaps partly covered, as a webcam would show it."""

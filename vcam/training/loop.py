@@ -282,7 +282,7 @@ def load_checkpoint(path: Path, net: nn.Module, mean: nn.Module, optimiser: torc
     Raises:
         VcamError: the weights do not fit the net.
     """
-    state = _read(path)
+    state = read_checkpoint(path)
     try:
         net.load_state_dict(state["net"])
         mean.load_state_dict(state["mean"])
@@ -293,7 +293,7 @@ def load_checkpoint(path: Path, net: nn.Module, mean: nn.Module, optimiser: torc
     return state["step"], state["seconds"]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
     """What ``save_checkpoint`` has written.
 
     Raises:
@@ -319,7 +319,7 @@ def load_mean(path: Path, net: nn.Module) -> nn.Module:
     if not path.is_file():
         raise BadInput(f"there is no checkpoint at {path}; train the net first")
     try:
-        net.load_state_dict(_read(path)["mean"])
+        net.load_state_dict(read_checkpoint(path)["mean"])
     except RuntimeError as error:
         raise BadInput(f"{path} holds the weights of another architecture") from error
     return net.eval().requires_grad_(False)
@@ -374,7 +374,7 @@ def check_start(options: Options) -> None:
         raise BadInput(f"there is no {begin} to begin with; leave out --pack to train from the beginning")
     checkpoint = options.out / "checkpoint.pt"
     if options.resume and checkpoint.exists():
-        _read(checkpoint)
+        read_checkpoint(checkpoint)
 
 
 def pick_device(asked: str) -> str:

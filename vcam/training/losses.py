@@ -129,7 +129,7 @@ class Weights:
     identity_reverse: float = 1.0
     identity_swap: float = 11.0
     recognised: float = 5.0
-    likeness: float = 10.0
+    likeness: float = 14.0
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
@@ -138,8 +138,8 @@ class Weights:
     inside: float = 1.5
     folds: float = 6.0
     spots: float = 60.0
-    emotion: float = 1.5
-    openings: float = 16.0
+    emotion: float = 2.0
+    openings: float = 18.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0

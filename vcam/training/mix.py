@@ -18,13 +18,14 @@ from vcam.errors import BadInput
 from vcam.training.export import load_generator
 from vcam.training.loop import Plan, save_checkpoint
 from vcam.training.networks import AeiNet, Contest
+from vcam.training.warm_start import grown
 
 
 def mix(first: AeiNet, second: AeiNet, share: float) -> AeiNet:
     """The weighted mean of two nets of one architecture, norms' statistics too.
 
     Args:
-        first: as it was exported, emphasis and all: where the second run began.
+        first: as it was exported, emphasis and all: where the second run began; its identity layers may be narrower.
         second: what came of it; changed in place and returned.
         share: 0..1 of the second.
 
@@ -37,7 +38,7 @@ def mix(first: AeiNet, second: AeiNet, share: float) -> AeiNet:
     with torch.no_grad():
         for name, value in second.state_dict().items():
             if value.is_floating_point():
-                value.copy_(torch.lerp(theirs[name], value, share))
+                value.copy_(torch.lerp(grown(theirs[name], value), value, share))
     return second
 
 

@@ -47,7 +47,7 @@ class AeiNetSettings:
 
     channels: tuple[int, int, int, int] = (64, 128, 192, 256)
     repeats: tuple[int, int, int, int] = (2, 2, 1, 1)
-    identity_channels: int = 192
+    identity_channels: int = 384
 
 
 TINY = AeiNetSettings(channels=(16, 16, 32, 32), identity_channels=16)  # for tests

@@ -25,7 +25,8 @@ def warm_start(net: nn.Module, path: Path, run: Run, *, prefix: str = "net.") ->
 
     Args:
         net: changed in place; left in training mode.
-        path: an ONNX file that ``export`` or ``export_small`` made of the same architecture.
+        path: an ONNX file that ``export`` or ``export_small`` made of the same architecture, but that its linear layers
+            may have been narrower.
         run: puts a batch of real inputs through the net it is given; called twice.
         prefix: what the exporter's wrapper puts before the net's parameter names.
 
@@ -39,7 +40,7 @@ def warm_start(net: nn.Module, path: Path, run: Run, *, prefix: str = "net.") ->
     tensors = {t.name.removesuffix("_half"): _tensor(t) for t in graph.initializer}
     state = net.state_dict()
     named = {name.removeprefix(prefix): value for name, value in tensors.items()}
-    named = {name: value for name, value in named.items() if name in state}
+    named = {name: grown(value, state[name]) for name, value in named.items() if name in state}
     convs = [n for n in graph.node if n.op_type == "Conv" and len(n.input) == 3]  # without a bias: a fixed enlargement
     strangers = [n for n in convs if n.input[1].removeprefix(prefix) not in named]
     folded = [[tensors[name] for name in node.input[1:] if name in tensors] for node in strangers]
@@ -77,6 +78,26 @@ def frozen(net: nn.Module, path: Path, inputs: Tensor) -> nn.Module:
     noise = torch.rand(inputs.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     warm_start(net, path, lambda model: model(noise))
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def grown(narrow: Tensor, wide: Tensor) -> Tensor:
+    """The weights of a linear layer, or its bias, in the place of a wider one (Chen et al., "Net2Net", 2016).
+
+    New outputs keep what they have, but nothing that was there before listens to new inputs: where all layers of a
+    chain are widened like this, the function is the same.
+
+    Args:
+        narrow: (A, B) or (A,).
+        wide: as many dimensions; returned in part, and not changed. Other tensors come back as they are.
+    """
+    if narrow.dim() != wide.dim() or narrow.dim() > 2 or narrow.shape == wide.shape:
+        return narrow
+    if any(a > b for a, b in zip(narrow.shape, wide.shape, strict=True)):
+        return narrow
+    result = wide.clone()
+    result[: len(narrow)] = 0
+    result[tuple(slice(0, size) for size in narrow.shape)] = narrow
+    return result
 
 
 def _tensor(stored: onnx.TensorProto) -> Tensor:
