@@ -128,13 +128,18 @@ def save_regions(path: Path, side: int = 128, count: int = 9, least: float = 0.0
     )  # fmt: skip
 
 
-def save_identity(path: Path, style_size: int = 48) -> Path:
-    """The style is the first numbers of the embedding."""
+def save_identity(path: Path, style_size: int = 48, away: float | None = None) -> Path:
+    """The style is the first numbers of the embedding, and what a wearer takes of it is a share of them, if given."""
     nodes = [helper.make_node("Slice", ["embedding", "start", "stop", "axis"], ["style"])]
     constants = {
         "start": np.array([0], np.int64), "stop": np.array([style_size], np.int64), "axis": np.array([1], np.int64),
     }  # fmt: skip
-    return save_graph(path, nodes, {"embedding": [1, 512]}, {"style": [1, style_size]}, constants)
+    outputs = {"style": [1, style_size]}
+    if away is not None:
+        nodes.append(helper.make_node("Mul", ["style", "share"], ["away"]))
+        constants["share"] = np.array(away, np.float32)
+        outputs["away"] = [1, style_size]
+    return save_graph(path, nodes, {"embedding": [1, 512]}, outputs, constants)
 
 
 def save_generator(path: Path, size: int = 128, style_size: int = 48, fault: str = "") -> Path:

@@ -239,6 +239,15 @@ def test_a_fit_gone_astray_gives_way_to_the_detector() -> None:
     assert 5 <= len(wrong) <= 10  # the frames until the next look
 
 
+def test_who_the_user_is_is_known_from_the_first_frame_on() -> None:
+    world = World(Person(USER, alive(320, 240)))
+    world.index = 0
+    face = UserTrack(world.detect, world.fit, world.embed).update(Frame(np.zeros((480, 640, 3), np.uint8), 0, 0.0))
+    assert face is not None
+    assert face.embedding is not None
+    assert face.embedding.argmax() == USER
+
+
 def test_track_id_changes_with_the_person_only() -> None:
     user = Person(USER, lambda i: None if 40 <= i < 60 or i >= 100 else alive(320, 240)(i))
     stranger = Person(OTHER, lambda i: alive(330, 240)(i) if i >= 120 else None)

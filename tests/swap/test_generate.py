@@ -39,6 +39,15 @@ def test_swap_of_a_crop(tmp_path: Path) -> None:
     assert np.abs(swap[..., 0] - expected).max() <= 1
 
 
+def test_what_a_style_loses_for_its_wearer(tmp_path: Path) -> None:
+    wearer = unit_vector(1)
+    generator_net = open_session(onnx_toys.save_generator(tmp_path / "generator.onnx"), 1)
+    without = Generator(open_session(onnx_toys.save_identity(tmp_path / "old.onnx"), 1), generator_net)
+    assert not without.away(wearer).any()
+    telling = Generator(open_session(onnx_toys.save_identity(tmp_path / "new.onnx", away=0.25), 1), generator_net)
+    np.testing.assert_allclose(telling.away(wearer), 0.25 * telling.prepare(wearer))
+
+
 @pytest.mark.parametrize(
     ("fault", "says"),
     [

@@ -110,7 +110,7 @@ def test_without_dlib_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.Mo
 def test_swapping_keeps_the_size_and_the_range() -> None:
     torch.manual_seed(0)
     targets = np.random.default_rng(0).integers(0, 255, (3, 256, 256, 3), dtype=np.uint8)
-    swaps = judge.swap_with(AeiNet(TINY).eval())(targets, unit(3, 512))
+    swaps = judge.swap_with(AeiNet(TINY).eval())(targets, unit(3, 512), unit(3, 512, seed=1))
     assert swaps.shape == targets.shape
     assert swaps.dtype == np.uint8
 

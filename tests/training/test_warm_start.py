@@ -65,7 +65,7 @@ def test_the_generator_read_back_is_the_same_function_in_training_too(tmp_path):
     export_generator(trained, tmp_path)
     fresh = AeiNet(TINY)
     warm_start(fresh, tmp_path / "generator.onnx", run, prefix="")
-    warm_start(fresh.identity, tmp_path / "identity.onnx", lambda net: net(identities), prefix="")
+    warm_start(fresh.identity, tmp_path / "identity.onnx", lambda net: net(identities))
     with torch.no_grad():
         (wanted, wanted_mask), (found, found_mask) = run(trained), run(fresh.eval())
     torch.testing.assert_close(found, wanted, atol=0.01, rtol=0.01)
@@ -78,7 +78,7 @@ def test_a_generator_goes_on_with_wider_identity_layers(tmp_path):
     narrow = settled(AeiNet(TINY), lambda net: net(targets, identities))
     export_generator(narrow, tmp_path)
     wide = AeiNet(replace(TINY, identity_channels=48))
-    warm_start(wide.identity, tmp_path / "identity.onnx", lambda net: net(identities), prefix="")
+    warm_start(wide.identity, tmp_path / "identity.onnx", lambda net: net(identities))
     with torch.no_grad():
         torch.testing.assert_close(wide.identity(identities), narrow.identity(identities), atol=0.01, rtol=0.01)
         wide.identity.styles.weight.normal_()  # what the new channels have learnt

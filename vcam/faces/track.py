@@ -138,6 +138,8 @@ class UserTrack:
             fit = self._check_identity(frame, fit)
         if self._lock is None:
             fit = self._search(frame)
+            if fit is not None:
+                fit = self._check_identity(frame, fit)  # what is worn depends on the wearer, from the first frame on
         if self._lock is None or fit is None:
             self.fit = None
             return None

@@ -23,7 +23,8 @@ from vcam.swap.crop import shrink_crop
 from vcam.swap.finish import PASTE_SIZE_PX, Finisher
 from vcam.swap.generate import Generator, Style
 from vcam.swap.mesh import MeshEngine
-from vcam.types import Crop, Image, Mask, Pipeline, Source
+from vcam.swap.wearer import Away
+from vcam.types import Crop, Embedding, Image, Mask, Pipeline, Source
 
 NEEDED = {
     Engine.AEI: ("detector", "landmarks", "embedder", "identity", "generator"),
@@ -43,12 +44,13 @@ def check_models(settings: PipelineSettings) -> None:
 
 
 class AeiEngine:
-    """The AEI-Net generator; the style of each source is worked out once."""
+    """The AEI-Net generator; the style of each source is worked out once, and what it loses for who wears it."""
 
     def __init__(self, generator: Generator) -> None:
         self.size = generator.size
         self._generator = generator
         self._style = stages.once_per_source(self._prepare)
+        self._away = Away(generator.away)
 
     def _prepare(self, source: Source) -> Style:
         return self._generator.prepare(source.embedding)
@@ -57,9 +59,10 @@ class AeiEngine:
         """See ``stages.Engine``."""
         self._style(source)
 
-    def __call__(self, source: Source, crop: Crop) -> tuple[Image, Mask]:
+    def __call__(self, source: Source, crop: Crop, wearer: Embedding | None) -> tuple[Image, Mask]:
         """See ``stages.Engine``."""
-        return self._generator.generate(shrink_crop(crop.image, self.size), self._style(source))
+        style = self._away(self._style(source), wearer)
+        return self._generator.generate(shrink_crop(crop.image, self.size), style)
 
 
 class PhotoEngine:
@@ -84,8 +87,8 @@ class PhotoEngine:
         """See ``stages.Engine``."""
         self._mesh(source)
 
-    def __call__(self, source: Source, crop: Crop) -> tuple[Image, Mask]:
-        """See ``stages.Engine``."""
+    def __call__(self, source: Source, crop: Crop, wearer: Embedding | None) -> tuple[Image, Mask]:  # noqa: ARG002
+        """See ``stages.Engine``; a photo is worn as it is, whoever wears it."""
         return self._mesh(source).generate(crop.image, crop.landmarks)
 
 

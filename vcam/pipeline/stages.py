@@ -19,7 +19,7 @@ from vcam.swap.buffers import Buffers
 from vcam.swap.crop import cut_crop
 from vcam.swap.fade import CrossFade
 from vcam.swap.finish import PASTE_SIZE_PX, Finisher
-from vcam.types import Crop, Image, Mask, Source, Stage, Work
+from vcam.types import Crop, Embedding, Image, Mask, Source, Stage, Work
 
 T = TypeVar("T")
 
@@ -41,8 +41,11 @@ class Engine(Protocol):
         """
         ...
 
-    def __call__(self, source: Source, crop: Crop) -> tuple[Image, Mask]:
-        """The swap, uint8 (S, S, 3) BGR, and its mask, float32 (S, S); both aligned like the crop."""
+    def __call__(self, source: Source, crop: Crop, wearer: Embedding | None) -> tuple[Image, Mask]:
+        """The swap, uint8 (S, S, 3) BGR, and its mask, float32 (S, S); both aligned like the crop.
+
+        The wearer is the user's own identity, as far as the tracker knows it.
+        """
         ...
 
 
@@ -97,7 +100,7 @@ def swap_face(engine: Engine, finisher: Finisher) -> Stage:
             worn = source.id
             fade.begin(work.control.cross_fade)
             finisher.reset()
-        swap, mask = engine(source, crop)
+        swap, mask = engine(source, crop, work.faces[0].embedding)
         finished, crop.mask = finisher.finish(swap, mask, crop.image, crop.landmarks, at, crop.occlusion)
         crop.swap = fade(finished, at)
 

@@ -26,7 +26,8 @@ class Generator:
     """Puts an identity on a target crop (FaceShifter's AEI-Net, Li et al., 2020).
 
     Args:
-        identity_net: input ``embedding`` [1, 512] of unit length; output ``style`` [1, K].
+        identity_net: input ``embedding`` [1, 512] of unit length; outputs ``style`` [1, K] and, in packs since 1.3,
+            ``away`` [1, K].
         generator_net: inputs ``target`` [1, 3, S, S] and ``style`` [1, K]; outputs ``swap`` [1, 3, S, S] and
             ``mask`` [1, 1, S, S].
 
@@ -54,6 +55,15 @@ class Generator:
             embedding: float32 (512,) of unit length.
         """
         return self._identity_net.run(embedding=embedding[None])["style"]
+
+    def away(self, wearer: Embedding) -> Style:
+        """What every style loses where this face wears it, (1, K): zeros with a pack that does not say.
+
+        Args:
+            wearer: float32 (512,) of unit length.
+        """
+        found = self._identity_net.run(embedding=wearer[None])
+        return found.get("away", np.zeros_like(found["style"]))
 
     def generate(self, crop: Image, style: Style) -> tuple[Image, Mask]:
         """Swap one crop.

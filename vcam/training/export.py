@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from vcam.training.data import LARGE
 from vcam.training.identity_space import DIMENSIONS, nobodies
 from vcam.training.loop import load_mean, read_checkpoint
-from vcam.training.networks import AadGenerator, AeiNet, AeiNetSettings, Contest, mask_of
+from vcam.training.networks import WEARER_SHARE, AadGenerator, AeiNet, AeiNetSettings, Contest, IdentityStyle, mask_of
 from vcam.training.pack import register, write_atomically
 
 OPSET = 17
@@ -43,6 +43,21 @@ class _FrameGraph(nn.Module):
         """Target (1, 3, S, S), style (1, K) -> swap (1, 3, S, S) in -1..1, mask (1, 1, S, S) in 0..1."""
         swap, mask_logit = self.generator(target, style)
         return swap, mask_of(mask_logit)
+
+
+class _IdentityGraph(nn.Module):
+    """What depends on a face's identity: as the one that is worn, and as the one that wears it."""
+
+    def __init__(self, identity: IdentityStyle):
+        super().__init__()
+        self.net = identity
+        with torch.no_grad():
+            self.register_buffer("common", identity(identity.strangers).mean(0, keepdim=True))
+
+    def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedding (1, 512) of unit length -> style and away, each (1, K)."""
+        style = self.net(embedding)
+        return style, WEARER_SHARE * (style - self.common)
 
 
 def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> onnx.ModelProto:
@@ -89,11 +104,11 @@ def generator_graphs(net: AeiNet, size: int = LARGE) -> dict[str, onnx.ModelProt
     """The two float32 graphs of a generator.
 
     Returns:
-        ``identity``: embedding (1, 512) -> style (1, K);
+        ``identity``: embedding (1, 512) -> style (1, K), and away (1, K), what a style loses where this face wears it;
         ``generator``: target (1, 3, size, size), style (1, K) -> swap, mask.
     """
     embedding = torch.nn.functional.normalize(torch.ones(1, DIMENSIONS))
-    identity = to_onnx(net.identity, {"embedding": embedding}, ("style",))
+    identity = to_onnx(_IdentityGraph(net.identity), {"embedding": embedding}, ("style", "away"))
     with torch.no_grad():
         style = net.identity(embedding)
     inputs = {"target": torch.zeros(1, 3, size, size), "style": style}

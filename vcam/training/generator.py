@@ -59,6 +59,7 @@ class GeneratorSettings:
         mismatched: share of reverse pairs whose donor is chosen without regard to its expression.
         another_photo: how often a reverse pair wears the identity of another photo of the same person.
         mixed_identities: share of swaps that wear a mixture of two people.
+        known_wearers: share of swaps in which it is known whose face the target is, as it is in a call after a second.
         candidates: donors compared for each reverse pair.
         sharp_targets: share of swaps whose target is of a set stored at 256 px.
         blurred: share of pictures, targets and answers alike, that a bad camera or a far face made soft.
@@ -78,6 +79,7 @@ class GeneratorSettings:
     mismatched: float = 0.25
     another_photo: float = 0.5
     mixed_identities: float = 0.1
+    known_wearers: float = 0.7
     candidates: int = 800
     sharp_targets: float = 0.7
     blurred: float = 0.3
@@ -105,6 +107,7 @@ class _Example:
     teacher_identity: NDArray[np.float32]
     mirrored: bool
     rims: NDArray[np.uint8]  # (128, 128) of glasses, drawn or real
+    known: bool = False  # whether the net is told who wears it
 
 
 def make_batch(pool: Pool, settings: GeneratorSettings, step: int) -> Batch:
@@ -206,7 +209,8 @@ def _swap_example(pool: Pool, settings: GeneratorSettings, rng: np.random.Genera
         teacher = _mix(teacher, pool.teacher_identities[sources[1]], share)
     target, rims = _with_glasses(pool, settings, rng, row, answer)
     target, answer = _softened(settings, rng, target, answer)
-    return _Example(row, own, worn, target, answer, identity, teacher, rng.random() < 0.5, rims)
+    mirrored, known = rng.random() < 0.5, rng.random() < settings.known_wearers
+    return _Example(row, own, worn, target, answer, identity, teacher, mirrored, rims, known)
 
 
 def _smoothed(
@@ -250,6 +254,7 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
     )
     mesh_crops = [compose(to_picture, _glimpse(rng, MESH_SIZE)) for _ in rows]
     sources, source_grid = _sources_of(pool, [e.worn[0] for e in examples])
+    own_identities = torch.from_numpy(_own_of(pool.identities, examples))
     return Batch(
         targets=_to_tensor([_mirror(e.target, e.mirrored) for e in examples]),
         answers=_to_tensor([_mirror(e.answer, e.mirrored) for e in examples]),
@@ -258,7 +263,8 @@ def _to_batch(pool: Pool, examples: list[_Example], reverse: int, rng: np.random
         sources=sources,
         source_grid=source_grid,
         single=torch.tensor([len(e.worn) == 1 for e in examples]).float(),
-        own_identities=torch.from_numpy(_own_of(pool.identities, examples)),
+        own_identities=own_identities,
+        wearers=own_identities * torch.tensor([e.known for e in examples]).float()[:, None],
         own_teacher_identities=torch.from_numpy(_own_of(pool.teacher_identities, examples)),
         **{name: stacked.float()[:, None] / 255 for name, stacked in planes.items()},
         tones=torch.from_numpy(np.stack([_tone(rng) for _ in rows])),
@@ -327,14 +333,14 @@ def sheet_of(faces: Faces, large: LargePictures, count: int = 16) -> Sheet:
     picked = np.random.default_rng(4).choice(unseen, min(2 * count, len(unseen)), replace=False)
     sources, targets = np.array_split(picked, 2)
     sources = sources[: len(targets)]
-    worn = torch.from_numpy(lift(unit_embeddings(faces.embeddings[sources])))
+    worn, wearers = (torch.from_numpy(lift(unit_embeddings(faces.embeddings[rows]))) for rows in (sources, targets))
     pictures = [np.stack([large[int(row)] for row in rows]) for rows in (sources, targets)]
     shown = _to_tensor(list(pictures[1]))
 
     def draw(net: nn.Module) -> NDArray[np.uint8]:
         assert isinstance(net, Contest)
         with torch.inference_mode():
-            colour, logit = net.net(shown, worn)
+            colour, logit = net.net(shown, worn, wearers)
             swaps = composite(colour, shown, mask_of(logit))
         swapped = ((swaps.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
         return bands(*pictures, swapped)
@@ -360,7 +366,7 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
     if options.pack:
         first = make_batch(pool, settings, settings.reverse_only_steps)
         warm_start(net, options.pack / "generator.onnx", lambda m: m(first.targets, first.identities), prefix="")
-        warm_start(net.identity, options.pack / "identity.onnx", lambda m: m(first.identities), prefix="")
+        warm_start(net.identity, options.pack / "identity.onnx", lambda m: m(first.identities))
     trained = train_as_told(
         options,
         Contest(net).to(memory_format=torch.channels_last),

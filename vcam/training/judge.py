@@ -55,7 +55,9 @@ _OPEN_EYE = 0.2  # height by width from which an iris can be seen
 _FAR = 1e-3  # false accepts: so many strangers are as alike as the threshold
 _EMBEDDER_FROM_IMAGE = np.array([[1.16836, 0.000178, -18.930], [-0.000178, 1.16836, -17.860]])
 
-Swap = Callable[[Images, Vectors], Images]  # targets at 256, identities (N, 512) -> swapped, composited pictures
+# Targets at 256, identities (N, 512) to wear, those of the targets -> swapped, composited pictures.
+Swap = Callable[[Images, Vectors, Vectors], Images]
+Embed = Callable[[NDArray[np.uint8]], Vectors]  # crops (N, 112, 112, 3) RGB -> unit vectors (N, 512)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,16 +185,21 @@ class Bench:
     def _cosine(self, a: Vectors, b: Vectors) -> float:
         return mean_cosine(self.judge.directions(a), self.judge.directions(b))
 
-    def measure(self, swap: Swap, identities: Vectors | None = None) -> tuple[dict[str, float], Images]:
+    def measure(self, swap: Swap, embed: Embed | None = None) -> tuple[dict[str, float], Images]:
         """All figures of a generator, and its pictures at 256.
 
         Identity, pose, expression, gaze and light are judged at 128, sharpness at 256.
 
         Args:
             swap: the generator.
-            identities: float32 (N, 512), of the pairs' sources; the teacher's by default.
+            embed: what gives the identities of the pairs' sources and targets; the teacher's by default.
         """
-        swaps = swap(self.targets, lift(self.embeddings[self.pairs.source]) if identities is None else identities)
+        roles = self.pairs.source, self.pairs.target
+        if embed is None:
+            worn, wearers = (lift(self.embeddings[rows]) for rows in roles)
+        else:
+            worn, wearers = (embed(self.faces.crops112[rows]) for rows in roles)
+        swaps = swap(self.targets, worn, wearers)
         small = halved(swaps)
         figures = self._identity(small) | self._attributes(small, swaps) | self._picture(small, swaps)
         return {name: round(value, 4) for name, value in figures.items()}, swaps
@@ -355,11 +362,12 @@ def swap_with(net: AeiNet) -> Swap:
     """A generator as a function of pictures."""
 
     @torch.inference_mode()
-    def swap(targets: Images, identities: Vectors) -> Images:
+    def swap(targets: Images, identities: Vectors, wearers: Vectors) -> Images:
         results = []
         for start in range(0, len(targets), 20):
-            x = torch.from_numpy(targets[start : start + 20]).permute(0, 3, 1, 2).float() / 127.5 - 1
-            colour, logit = net(x, torch.from_numpy(identities[start : start + 20]))
+            some = slice(start, start + 20)
+            x = torch.from_numpy(targets[some]).permute(0, 3, 1, 2).float() / 127.5 - 1
+            colour, logit = net(x, torch.from_numpy(identities[some]), torch.from_numpy(wearers[some]))
             y = x + mask_of(logit) * (colour - x)
             results.append(((y.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
         return np.concatenate(results)

@@ -46,6 +46,7 @@ class Batch:
             glasses that were drawn on it.
         identities: (B, 512) unit vectors to wear, as the embedder that ships gives them.
         teacher_identities: (B, 128) the same identities as unit vectors of the teacher.
+        wearers: (B, 512) unit vectors of the person in the targets of swaps; zeros where that is not to be known.
         sources: (B, 3, 128, 128) a picture of who is worn.
         source_grid: (B, 112, 112, 2) where the embedder's crop samples it, for grid_sample.
         single: (B,) 1 where one person is worn, 0 for a mixture of two, which no picture shows.
@@ -72,6 +73,7 @@ class Batch:
     answers: Tensor
     identities: Tensor
     teacher_identities: Tensor
+    wearers: Tensor
     sources: Tensor
     source_grid: Tensor
     single: Tensor
@@ -129,17 +131,17 @@ class Weights:
     identity_reverse: float = 1.0
     identity_swap: float = 11.0
     recognised: float = 5.0
-    likeness: float = 14.0
+    likeness: float = 3.0
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
     background: float = 4.0
-    landmarks: float = 3.0
+    landmarks: float = 4.0
     inside: float = 1.5
     folds: float = 6.0
     spots: float = 60.0
-    emotion: float = 2.0
-    openings: float = 18.0
+    emotion: float = 3.0
+    openings: float = 24.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
@@ -359,7 +361,7 @@ def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weig
         weights: how much each loss counts.
     """
     assert isinstance(net, Contest)
-    colour, mask_logit = (output.float() for output in net.net(batch.targets, batch.identities))
+    colour, mask_logit = (output.float() for output in net.net(batch.targets, batch.identities, batch.wearers))
     losses = {"mask": weights.mask * mask_loss(mask_logit, batch)}
     reverse_share = batch.reverse / len(colour)
     if batch.reverse:

@@ -3,8 +3,8 @@
 After "FaceShifter" (Li et al., 2019): the generator mixes the target's attributes and the source's
 identity in every AAD layer through a learned attention mask. Made for a CPU: the face is made at half the
 resolution, nearly all of it in convolutions at an eighth and below, and two small layers at the end
-bring it to the full one. Everything that depends on the identity alone is one vector, the style,
-computed once per source face.
+bring it to the full one. Everything that depends on identities alone is one vector, the style,
+computed once per source face and wearer.
 
 S is the side of the inner picture, 128; what comes in and goes out is 2S.
 
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from vcam.training.identity_space import DIMENSIONS
+from vcam.training.identity_space import DIMENSIONS, nobodies
 from vcam.training.tints import natural_colours
 
 _PATCH = 4  # pixels per side that the stem folds into channels, and the head unfolds
@@ -32,6 +32,8 @@ _SHARP = 32  # channels at S of the layers that bring S to 2S
 _NEAR_AND_FAR = ((1, 3, 0), (0, 3, 1))  # quarters: what the two halves of a pixel take of its neighbours
 _BILINEAR = torch.tensor([[[[v * h / 16 for h in x] for v in y]] for y in _NEAR_AND_FAR for x in _NEAR_AND_FAR])
 _DECISION = 2.5
+WEARER_SHARE = 0.15  # of what is particular about the wearer's own face, taken from what is worn
+_STRANGERS = 500  # random identities, whose mean style nobody is particular against
 _GATE_START = -1.0  # before the sigmoid: at first a quarter of the target's finest detail comes through
 
 
@@ -230,6 +232,7 @@ class IdentityStyle(nn.Module):
             nn.LeakyReLU(_SLOPE),
         )
         self.styles = nn.Linear(channels, len(gains))
+        self.register_buffer("strangers", torch.from_numpy(nobodies(_STRANGERS)), persistent=False)
         nn.init.normal_(self.styles.weight, 0, 0.05)
         with torch.no_grad():
             self.styles.bias.copy_(gains)
@@ -237,6 +240,20 @@ class IdentityStyle(nn.Module):
     def forward(self, z_id: Tensor) -> Tensor:
         """z_id (B, 512) of unit length -> style (B, K)."""
         return self.styles(self.mapping(z_id * DIMENSIONS**0.5))  # type: ignore[no-any-return]
+
+    def away(self, z_wearer: Tensor) -> Tensor:
+        """What is taken from a style for the face that wears it: (B, 512) -> (B, K).
+
+        The target's attributes give away whose face they are of. Taking some of what is particular about that face, as
+        guidance by a negative condition does (Ho and Salimans, "Classifier-free diffusion guidance", 2022), makes up
+        for it: on the fixed pairs likeness to the wearer is halved, for .002 of the likeness to the source.
+
+        Args:
+            z_wearer: of unit length; a row of zeros where nobody knows who wears it takes nothing.
+        """
+        common = self(self.strangers).mean(0)
+        known = z_wearer.square().sum(1, keepdim=True)
+        return WEARER_SHARE * known * (self(z_wearer) - common)  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def emphasise(self, factor: float, z_ids: Tensor) -> None:
@@ -304,9 +321,15 @@ class AeiNet(nn.Module):
         self.generator = AadGenerator(settings)
         self.identity = IdentityStyle(settings.identity_channels, torch.cat(list(_neutral_styles(self.generator))))
 
-    def forward(self, x_t: Tensor, z_id: Tensor) -> tuple[Tensor, Tensor]:
-        """X_t (B, 3, 2S, 2S), z_id (B, 512) -> colour (B, 3, 2S, 2S) in -1..1, mask logit (B, 1, S, S)."""
-        return self.generator(x_t, self.identity(z_id))  # type: ignore[no-any-return]
+    def forward(self, x_t: Tensor, z_id: Tensor, z_wearer: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """X_t (B, 3, 2S, 2S), z_id (B, 512) -> colour (B, 3, 2S, 2S) in -1..1, mask logit (B, 1, S, S).
+
+        Who wears it, z_wearer, is as for ``IdentityStyle.away``.
+        """
+        style = self.identity(z_id)
+        if z_wearer is not None:
+            style = style - self.identity.away(z_wearer)
+        return self.generator(x_t, style)  # type: ignore[no-any-return]
 
 
 class Critic(nn.Module):

@@ -23,7 +23,7 @@ from vcam.training.data import labels_of, to_large
 from vcam.training.export import export_generator, load_generator
 from vcam.training.identity_judge import Images, Vectors, face_boxes
 from vcam.training.identity_space import DIMENSIONS
-from vcam.training.judge import Bench, Swap, halved, swap_with
+from vcam.training.judge import Bench, Embed, Swap, halved, swap_with
 from vcam.training.measure_small import time_against_product
 from vcam.training.sheets import bands
 
@@ -70,8 +70,7 @@ def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) 
         swap, embed = swap_with_files(folder), embed_with(job.models)
         bench = Bench(job.data, job.cache, job.dlib)
         say("swapping the pairs, with the embedder that ships")
-        crops = bench.faces.crops112
-        shipped, swaps = bench.measure(swap, embed(crops[bench.pairs.source]))
+        shipped, swaps = bench.measure(swap, embed)
         say("swapping the pairs, with the teacher's identities")
         taught, _ = bench.measure(swap)
         say("wearing everybody's own face")
@@ -108,11 +107,12 @@ def swap_with_files(folder: Path) -> Swap:
     """The generator of a pack as a function of pictures."""
     identity, generator = (open_session(folder / f"{name}.onnx", 1, ()) for name in ("identity", "generator"))
 
-    def swap(targets: Images, identities: Vectors) -> Images:
+    def swap(targets: Images, identities: Vectors, wearers: Vectors) -> Images:
         results = []
-        for target, embedding in zip(targets, identities, strict=True):
+        for target, embedding, wearer in zip(targets, identities, wearers, strict=True):
             x = target.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
-            found = generator.run(target=x, style=identity.run(embedding=embedding[None])["style"])
+            style = identity.run(embedding=embedding[None])["style"] - identity.run(embedding=wearer[None])["away"]
+            found = generator.run(target=x, style=style)
             y = x + found["mask"] * (found["swap"] - x)
             results.append(((y[0].clip(-1, 1) + 1) * 127.5).round().astype(np.uint8).transpose(1, 2, 0))
         return np.stack(results)
@@ -120,7 +120,7 @@ def swap_with_files(folder: Path) -> Swap:
     return swap
 
 
-def embed_with(folder: Path) -> Callable[[NDArray[np.uint8]], Vectors]:
+def embed_with(folder: Path) -> Embed:
     """The embedder of a pack: crops (N, 112, 112, 3) RGB -> unit vectors (N, 512)."""
     net = open_session(folder / "embedder.onnx", 1, ())
 
@@ -134,12 +134,13 @@ def embed_with(folder: Path) -> Callable[[NDArray[np.uint8]], Vectors]:
     return embed
 
 
-def measure_own_face(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]], Vectors]) -> Report:
+def measure_own_face(bench: Bench, swap: Swap, embed: Embed) -> Report:
     """The targets wearing themselves, beside the real pictures: what the generator loses, whoever is worn.
 
     For comparison the same distance of the real pictures to themselves blurred, as 128 px would show them.
     """
-    worn = swap(bench.targets, embed(bench.faces.crops112[bench.pairs.target]))
+    own = embed(bench.faces.crops112[bench.pairs.target])
+    worn = swap(bench.targets, own, own)
     coarse = np.stack([to_large(image) for image in halved(bench.targets)])
     return {
         "feature_distance": bench.feature_distance(worn, bench.targets),
@@ -147,7 +148,7 @@ def measure_own_face(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8
     }
 
 
-def measure_groups(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]], Vectors]) -> Report | str:
+def measure_groups(bench: Bench, swap: Swap, embed: Embed) -> Report | str:
     """Identity and pose of each group as a share of everybody's mean, on unseen people of UTKFace.
 
     Every person is worn three times and wears three others. Identity counts for the group of who is worn, pose for
@@ -159,7 +160,8 @@ def measure_groups(bench: Bench, swap: Swap, embed: Callable[[NDArray[np.uint8]]
     rows = np.tile(people, WEARINGS)
     worn = np.concatenate([np.roll(people, 1 + k * len(people) // (WEARINGS + 1)) for k in range(1, WEARINGS + 1)])
     images, landmarks = bench.faces.images, bench.faces.mesh[:, list(topo.MESH)]
-    swaps = halved(swap(bench.large_rows(rows), embed(bench.faces.crops112[worn])))
+    crops = bench.faces.crops112
+    swaps = halved(swap(bench.large_rows(rows), embed(crops[worn]), np.tile(embed(crops[people]), (WEARINGS, 1))))
     made, wanted = (
         bench.judge.directions(bench.judge.describe(pictures, face_boxes(landmarks[of])))
         for pictures, of in ((swaps, rows), (images[worn], worn))
