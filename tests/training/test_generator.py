@@ -127,7 +127,7 @@ def test_the_finest_detail_of_the_target_comes_through_where_the_gate_is_open() 
         torch.testing.assert_close(sharpener(out, features, finest), share * finest)
 
 
-def test_the_shipped_size_is_the_one_promised() -> None:
+def test_a_new_net_has_the_size_that_is_promised() -> None:
     settings = AeiNetSettings()
     assert all(c % 16 == 0 for c in settings.channels)
     parameters = sum(p.numel() for p in AeiNet(settings).parameters())

@@ -44,7 +44,7 @@ class Jitter:
 
     def draw(self, rng: Generator, size: int) -> Matrix:
         """A random ``crop_to_jittered``."""
-        amount = 0.35 if rng.random() < self.steady else 1.0
+        amount = 1.0 if rng.random() < 1 - self.steady else 0.35
         roll = amount * rng.uniform(-self.roll_deg, self.roll_deg)
         scale = (1 + self.scale) ** (amount * rng.uniform(-1, 1))
         return centred_similarity(size, roll, scale, amount * rng.uniform(-self.shift, self.shift, 2) * size)
