@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,11 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 _LAST_WORDS = 2000  # characters of a browser's log that an error quotes
+_LOOK_S = 0.5  # between two looks whether the browser still runs
+
+
+class BrowserEnded(Exception):
+    """A browser ended before its page had posted; the message ends with the browser's last words."""
 
 
 class PageServer(ThreadingHTTPServer):
@@ -70,10 +76,15 @@ def result_of(
 
     Raises:
         TimeoutError: the page posted nothing; the message ends with the browser's last words.
+        BrowserEnded: the browser crashed.
     """
-    with _running(command, log, environment):
-        if not server.posted.wait(timeout_s):
-            raise TimeoutError(f"{command[0]} sent nothing within {timeout_s:g} s: {last_words(log)}")
+    until = time.monotonic() + timeout_s
+    with _running(command, log, environment) as process:
+        while not server.posted.wait(_LOOK_S):
+            if process.poll() is not None and not server.posted.is_set():
+                raise BrowserEnded(f"{command[0]} ended with {process.returncode}: {last_words(log)}")
+            if time.monotonic() > until:
+                raise TimeoutError(f"{command[0]} sent nothing within {timeout_s:g} s: {last_words(log)}")
     return server.result
 
 
@@ -83,12 +94,12 @@ def last_words(log: Path) -> str:
 
 
 @contextmanager
-def _running(command: Sequence[str], log: Path, environment: Mapping[str, str] | None) -> Iterator[None]:
+def _running(command: Sequence[str], log: Path, environment: Mapping[str, str] | None) -> Iterator[subprocess.Popen]:
     """A browser that ends with all its processes."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
     try:
-        yield
+        yield process
     finally:
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
