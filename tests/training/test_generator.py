@@ -48,6 +48,7 @@ from vcam.training.losses import (  # noqa: E402
     masked_l1,
     reconstruction_loss,
     spots_loss,
+    stubble_loss,
     texture_loss,
 )
 from vcam.training.mesher import MESH_POINTS  # noqa: E402
@@ -289,6 +290,24 @@ def test_dots_that_the_target_has_not_cost_and_its_own_do_not() -> None:
         hidden[..., 18:24, 18:24] = 0
         assert spots_loss(dotted, target, hidden, nowhere) == 0
         assert (spots_loss(dotted, target, nowhere, where) > 1e-4) == (colour > 0)
+
+
+def test_a_grey_patch_round_the_mouth_costs_and_a_beard_taken_off_does_not() -> None:
+    target = torch.full((1, 3, 32, 32), 0.3)
+    jaw = torch.zeros(1, 1, 32, 32)
+    jaw[..., 16:, :] = 1
+    assert stubble_loss(target - 0.04, target, jaw) < 1e-6  # a shade
+    assert stubble_loss(target + 0.4, target, jaw) == 0
+    patch = target.clone()
+    patch[..., 20:24, 8:24] -= 0.2
+    patch.requires_grad_()
+    loss = stubble_loss(patch, target, jaw)
+    assert loss > 1e-3
+    loss.backward()
+    assert (patch.grad[..., 20:24, 8:24] < 0).all()
+    elsewhere = target.clone()
+    elsewhere[..., 4:10, 8:24] -= 0.2
+    assert stubble_loss(elsewhere, target, jaw) == 0
 
 
 def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:

@@ -23,6 +23,7 @@ _COLOURED = 0.15  # brows and lips have a colour of their own, in narrow bounds
 _WRONG_COLOUR = 0.06  # 8 grey levels: more than this is seen as a stain, however small
 _STAINS = 5.0  # how much more it then counts
 _SPOT_PX = 5  # of 128: a spot is smaller
+_SHADE = 0.05  # of -1..1: what is darker by less is no beard
 _SPOT_LEAST = 0.04  # 5 grey levels: skin has such
 _GAP_ENDS = (
     (topo.LIP_UPPER, topo.LIP_LOWER),
@@ -112,6 +113,7 @@ class Weights:
         landmarks: expression landmarks against the target's (swaps).
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
         folds: light and shadow on the cheeks against the target's (swaps).
+        stubble: what round the mouth is darker than the target's by more than a shade (swaps): half a moustache.
         spots: small dark or bright spots that the target has not, on the skin round the eyes, on the jaw and near the
             face's upper edge, and bright ones round the brows (swaps).
         emotion: what a net that tells expressions says, against the target (swaps); without that net nothing.
@@ -139,9 +141,10 @@ class Weights:
     landmarks: float = 3.0
     inside: float = 1.5
     folds: float = 6.0
+    stubble: float = 30.0
     spots: float = 60.0
-    emotion: float = 1.5
-    openings: float = 16.0
+    emotion: float = 3.0
+    openings: float = 24.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
@@ -258,6 +261,16 @@ def folds_loss(swaps: Tensor, targets: Tensor, cheeks: Tensor) -> Tensor:
     grey = (swaps - targets).mean(1, keepdim=True)
     where = functional.avg_pool2d(cheeks, 4, 2)
     return (functional.avg_pool2d(grey, 4, 2).abs() * where).mean() / where.mean().clamp_min(0.01)
+
+
+def stubble_loss(swaps: Tensor, targets: Tensor, jaw: Tensor) -> Tensor:
+    """How much darker than the target's the skin round the mouth is, beyond a shade: 4 px means every 2 px.
+
+    A beard cannot be worn on a clean face by halves: a grey patch above the lip is the cheapest likeness to a man.
+    """
+    darker = functional.avg_pool2d((targets - swaps).mean(1, keepdim=True), 4, 2)
+    where = functional.avg_pool2d(jaw, 4, 2)
+    return (functional.relu(darker - _SHADE) * where).mean() / where.mean().clamp_min(0.01)
 
 
 def spots_loss(swaps: Tensor, targets: Tensor, where: Tensor, bright: Tensor) -> Tensor:
@@ -429,6 +442,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
         "folds": weights.folds * folds_loss(swaps, coarse_targets, batch.cheeks[n:]),
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=_EXACT),
+        "stubble": weights.stubble * stubble_loss(swaps, coarse_targets, batch.jaw[n:]),
         "spots": weights.spots * spots_loss(swaps, coarse_targets, spotless, batch.round_brows[n:]),
         "openings": weights.openings * openings_loss(made_expression, expression),
         "inside": weights.inside * masked_l1(coarse, coarse_targets, batch.inside[n:]),
