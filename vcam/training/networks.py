@@ -32,7 +32,7 @@ _SHARP = 32  # channels at S of the layers that bring S to 2S
 _NEAR_AND_FAR = ((1, 3, 0), (0, 3, 1))  # quarters: what the two halves of a pixel take of its neighbours
 _BILINEAR = torch.tensor([[[[v * h / 16 for h in x] for v in y]] for y in _NEAR_AND_FAR for x in _NEAR_AND_FAR])
 _DECISION = 2.5
-WEARER_SHARE = 0.15  # of what is particular about the wearer's own face, taken from what is worn
+WEARER_SHARE = 0.21  # of what is particular about the wearer's own face, taken from what is worn
 _STRANGERS = 500  # random identities, whose mean style nobody is particular against
 _GATE_START = -1.0  # before the sigmoid: at first a quarter of the target's finest detail comes through
 
