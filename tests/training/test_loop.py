@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import os
@@ -68,6 +69,20 @@ def test_training_learns_and_writes_its_figures(tmp_path: Path) -> None:
     assert (tmp_path / "sheet_000300.jpg").is_file()
     assert rows[-1]["error"] < 0.5 * before
     assert (tmp_path / "log.csv").read_text().startswith("step,seconds,rate,square")
+
+
+def test_a_run_resumed_with_another_loss_logs_it_in_a_column_of_its_own(tmp_path: Path) -> None:
+    def more_losses(net: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {"more": torch.tensor(7.0), **losses(net, batch)}
+
+    loop.train(make_net(), make_batch, losses, loop.Plan(steps=40), tmp_path)
+    loop.train(make_net(), make_batch, more_losses, loop.Plan(steps=80), tmp_path, resume=True)
+    with (tmp_path / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["20", "40", "60", "80"]
+    assert [row["more"] for row in rows] == ["", "", "7.0", "7.0"]
+    assert all(0 < float(row["square"]) < 7 for row in rows)
+    assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
 def test_checkpoint_of_another_architecture_is_refused(tmp_path: Path) -> None:

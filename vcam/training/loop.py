@@ -326,12 +326,20 @@ def load_mean(path: Path, net: nn.Module) -> nn.Module:
 
 
 def _log(path: Path, row: dict[str, float], parts: dict[str, Tensor]) -> None:
+    """Append a row; a run that was resumed with another loss gets a column more, empty above."""
     row = row | {name: round(float(value.detach()), 5) for name, value in parts.items()}
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, row.keys())
-        if fresh:
+    before: list[dict[str, str]] = []
+    names: list[str] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            before, names = list(reader), list(reader.fieldnames or ())
+    more = [name for name in row if name not in names]
+    with path.open("w" if more else "a", newline="") as file:
+        writer = csv.DictWriter(file, [*names, *more])
+        if more:
             writer.writeheader()
+            writer.writerows(before)
         writer.writerow(row)
 
 

@@ -96,8 +96,11 @@ def _losses(log: Path) -> Curves:
     with log.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     names = [name for name in rows[0] if name not in ("step", "seconds", "rate")] if rows else []
-    steps = [float(row["step"]) for row in rows]
-    return {name: (steps, _smoothed([float(row[name]) for row in rows])) for name in names}
+    told = {name: [row for row in rows if row[name]] for name in names}  # not all of the time, if a loss came in later
+    return {
+        name: ([float(row["step"]) for row in some], _smoothed([float(row[name]) for row in some]))
+        for name, some in told.items()
+    }
 
 
 def _smoothed(values: list[float], window: int = 25) -> list[float]:
