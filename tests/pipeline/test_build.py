@@ -168,14 +168,14 @@ def test_built_in_faces_are_nobody(source):
 
 
 def test_what_is_before_the_face_stays_where_the_pack_has_regions(frames, tmp_path):
-    source = built_in_source(built_in_faces()[1])  # a bearded one, whose chin is least like a black bar
+    source = built_in_source(built_in_faces()[1])
     models = shutil.copytree(find_models_folder(), tmp_path / "models")
     rows = [row for row in json.loads((models / "pack.json").read_text())["nets"] if row["name"] != "regions"]
     (models / "pack.json").write_text(json.dumps({"nets": rows}))
     changed = {}
     for kind in ("without", "with"):
         if kind == "with":
-            toy = onnx_toys.save_regions(models / "regions.onnx", least=-0.85)  # what is not black is skin
+            toy = onnx_toys.save_regions(models / "regions.onnx", least=-0.65)  # what is darker than 44 levels is none of the face
             rows.append({"name": "regions", "file": toy.name, "sha256": sha256(toy.read_bytes()).hexdigest()})
             (models / "pack.json").write_text(json.dumps({"nets": rows}))
         settings = PipelineSettings(models=models, mark=False)
@@ -187,13 +187,13 @@ def test_what_is_before_the_face_stays_where_the_pack_has_regions(frames, tmp_pa
         left, top, right, bottom = work.faces[0].box.astype(int)
         bar = (slice((top + 2 * bottom) // 3, (top + 4 * bottom) // 5), slice(left, (left + right) // 2))
         hidden = frames[0].image.copy()
-        hidden[bar] = 0
+        hidden[bar] = 24  # dark, yet not black: on black no worn face would show
         later = Frame(hidden, 1, frames[0].captured_at + 0.4)  # a gap: nothing fades in
         image = process(pipeline, Work(later, Control(True, source), hidden))
         difference = np.abs(image.astype(int) - hidden).max(2)
         changed[kind] = difference[bar][8:-8, -40:-12].max()
         assert (difference > 0).mean() > 0.01
-    assert changed["without"] > changed["with"]
+    assert changed["without"] > 3
     assert changed["with"] == 0
 
 
