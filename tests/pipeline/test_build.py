@@ -175,7 +175,7 @@ def test_what_is_before_the_face_stays_where_the_pack_has_regions(frames, tmp_pa
     changed = {}
     for kind in ("without", "with"):
         if kind == "with":
-            toy = onnx_toys.save_regions(models / "regions.onnx", least=-0.65)  # what is darker than 44 levels is none of the face
+            toy = onnx_toys.save_regions(models / "regions.onnx", least=-0.65)  # darker than 44 levels is no face
             rows.append({"name": "regions", "file": toy.name, "sha256": sha256(toy.read_bytes()).hexdigest()})
             (models / "pack.json").write_text(json.dumps({"nets": rows}))
         settings = PipelineSettings(models=models, mark=False)
