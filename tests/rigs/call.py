@@ -31,6 +31,7 @@ def record_call(camera: Path, kbps: int, seconds: float, timeout_s: float = 120)
     Raises:
         RuntimeError: what the browser's page said.
         TimeoutError: the page posted nothing.
+        BrowserEnded: the browser crashed.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, PageServer(PAGE) as server:
         flags = (

@@ -23,8 +23,8 @@ _COLOURED = 0.15  # brows and lips have a colour of their own, in narrow bounds
 _WRONG_COLOUR = 0.06  # 8 grey levels: more than this is seen as a stain, however small
 _STAINS = 5.0  # how much more it then counts
 _SPOT_PX = 5  # of 128: a spot is smaller
-_SHADE = 0.05  # of -1..1: what is darker by less is no beard
 _SPOT_LEAST = 0.04  # 5 grey levels: skin has such
+_SHADE = 0.05  # of -1..1: what is darker by less is no beard
 _GAP_ENDS = (
     (topo.LIP_UPPER, topo.LIP_LOWER),
     (topo.LID_UPPER_LEFT, topo.LID_LOWER_LEFT),

@@ -246,7 +246,7 @@ class IdentityStyle(nn.Module):
 
         The target's attributes give away whose face they are of. Taking some of what is particular about that face, as
         guidance by a negative condition does (Ho and Salimans, "Classifier-free diffusion guidance", 2022), makes up
-        for it: on the fixed pairs likeness to the wearer is halved, for .002 of the likeness to the source.
+        for it: on the fixed pairs a share of .15 halved likeness to the wearer, for .002 of the likeness to the source.
 
         Args:
             z_wearer: of unit length; a row of zeros where nobody knows who wears it takes nothing.
