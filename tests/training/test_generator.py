@@ -34,7 +34,7 @@ from vcam.training.generator import (  # noqa: E402
 )
 from vcam.training.glasses import draw_glasses, find_rims, lines_round_eyes  # noqa: E402
 from vcam.training.guides import sampling_grid, toned  # noqa: E402
-from vcam.training.identity_space import lift, lift_matrix, nobodies  # noqa: E402
+from vcam.training.identity_space import DETAILS, basis, join, lift, nobodies, teachers_part  # noqa: E402
 from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402
     chroma_loss,
@@ -42,6 +42,7 @@ from vcam.training.losses import (  # noqa: E402
     contest_losses,
     finest,
     ghost_loss,
+    halos_loss,
     identity_loss,
     lattice_loss,
     light_loss,
@@ -97,10 +98,19 @@ def faces() -> data.Faces:
     )
 
 
+def identities_in(faces: data.Faces) -> np.ndarray:
+    """Their vectors, with details of nobody's."""
+    return join(faces.embeddings, unit(len(faces.file), DETAILS, seed=7))
+
+
 def test_the_lift_keeps_every_cosine() -> None:
     a, b = unit(5, 128), unit(5, 128, seed=1)
     np.testing.assert_allclose((lift(a) * lift(b)).sum(1), (a * b).sum(1), atol=1e-5)
-    np.testing.assert_allclose(lift_matrix().T @ lift_matrix(), np.eye(128), atol=1e-5)
+    np.testing.assert_allclose(basis().T @ basis(), np.eye(256), atol=1e-5)
+    c, d = unit(5, DETAILS), unit(5, DETAILS, seed=2)
+    both = join(a, c), join(b, 3 * d)
+    np.testing.assert_allclose((both[0] * both[1]).sum(1), ((a * b).sum(1) + (c * d).sum(1)) / 2, atol=1e-5)
+    np.testing.assert_allclose(teachers_part(both[0]), a, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [128, 256])
@@ -310,6 +320,25 @@ def test_a_grey_patch_round_the_mouth_costs_and_a_beard_taken_off_does_not() -> 
     assert stubble_loss(elsewhere, target, jaw) == 0
 
 
+def test_bright_skin_about_a_brow_costs_and_a_brow_that_moved_a_little_does_not() -> None:
+    target = torch.full((1, 3, 32, 32), 0.3)
+    target[..., 12:16, 4:28] = -0.5
+    where = torch.ones(1, 1, 32, 32)
+    moved = torch.roll(target, 2, 2)
+    assert halos_loss(moved, target, where) < 1e-6
+    assert halos_loss(target + 0.02, target, where) < 1e-6  # a shade
+    for rows, change in ((slice(4, 10), 0.2), (slice(20, 26), -0.4)):  # brighter skin above, a second brow below
+        halo = target.clone()
+        halo[..., rows, 8:24] += change
+        halo.requires_grad_()
+        loss = halos_loss(halo, target, where)
+        assert loss > 1e-3
+        loss.backward()
+        inner = halo.grad[..., rows, 8:24][..., 1:-1, 1:-1]
+        assert (inner * change > 0).all()
+        assert halos_loss(halo, target, torch.zeros_like(where)) == 0
+
+
 def test_the_swap_leaves_out_what_lies_between_lips_and_lids() -> None:
     points = face_landmarks()[:, :2]
     area, core, _, inside, cheeks, round_eyes, round_brows, jaw, edge = face_masks(points)
@@ -406,7 +435,9 @@ def test_rims_that_people_wear_stay_and_donors_wear_none(faces: data.Faces, tmp_
         if find_rims(picture, points_to_large(face_landmarks()[:, :2])) is not None
     )
     images[:8] = cv2.resize(wearer, (128, 128), interpolation=cv2.INTER_AREA)
-    pool = gather(replace(faces, images=images), data.LargePictures(tmp_path, replace(faces, images=images)))
+    pool = gather(
+        replace(faces, images=images), data.LargePictures(tmp_path, replace(faces, images=images)), identities_in(faces)
+    )
     wearing = [row for row in range(12) if pool.rims_of(row) is not None]
     assert wearing
     assert max(wearing) < 8
@@ -422,7 +453,7 @@ def test_rims_that_people_wear_stay_and_donors_wear_none(faces: data.Faces, tmp_
 
 def test_glasses_are_in_the_target_alone_and_left_to_it(faces: data.Faces, tmp_path: Path) -> None:
     faces = replace(faces, images=np.full_like(faces.images, 170))
-    pool = gather(faces, data.LargePictures(tmp_path, faces))
+    pool = gather(faces, data.LargePictures(tmp_path, faces), identities_in(faces))
     bare, worn = (
         make_batch(pool, GeneratorSettings(batch=4, reverse_only_steps=0, candidates=8, blurred=0, glasses=share), 3)
         for share in (0.0, 1.0)
@@ -481,7 +512,7 @@ def test_head_pose_finds_a_turn() -> None:
 
 
 def test_the_batch_of_a_step_is_always_the_same(faces: data.Faces, tmp_path: Path) -> None:
-    pool = gather(faces, data.LargePictures(tmp_path, faces))
+    pool = gather(faces, data.LargePictures(tmp_path, faces), identities_in(faces))
     settings = GeneratorSettings(batch=4, reverse_only_steps=1, candidates=8, glasses=0)
     first, again, other = (make_batch(pool, settings, step) for step in (3, 3, 4))
     assert torch.equal(first.targets, again.targets)
@@ -492,7 +523,7 @@ def test_the_batch_of_a_step_is_always_the_same(faces: data.Faces, tmp_path: Pat
 
 
 def test_a_blurred_picture_is_asked_for_blurred(faces: data.Faces, tmp_path: Path) -> None:
-    pool = gather(faces, data.LargePictures(tmp_path, faces))
+    pool = gather(faces, data.LargePictures(tmp_path, faces), identities_in(faces))
     sharp, soft = (
         make_batch(pool, GeneratorSettings(batch=4, reverse_only_steps=0, candidates=8, blurred=share, glasses=0), 3)
         for share in (0.0, 1.0)
@@ -504,7 +535,7 @@ def test_a_blurred_picture_is_asked_for_blurred(faces: data.Faces, tmp_path: Pat
 
 def test_an_averaged_target_is_several_people_and_wears_their_mean(faces: data.Faces, tmp_path: Path) -> None:
     faces = replace(faces, images=faces.images // 64 + 168)  # too faint to be taken for rims
-    pool = gather(faces, data.LargePictures(tmp_path, faces))
+    pool = gather(faces, data.LargePictures(tmp_path, faces), identities_in(faces))
     assert len(pool.alike) == np.count_nonzero(faces.split == "train")
     settings = GeneratorSettings(batch=8, reverse_only_steps=0, candidates=8, blurred=0, glasses=0)
     one, several = (make_batch(pool, replace(settings, averaged=share, beautified=0), 3) for share in (0.0, 1.0))
@@ -519,7 +550,7 @@ def test_an_averaged_target_is_several_people_and_wears_their_mean(faces: data.F
 
 
 def test_the_wearer_is_told_in_some_of_the_swaps_and_in_no_reverse_pair(faces: data.Faces, tmp_path: Path) -> None:
-    pool = gather(faces, data.LargePictures(tmp_path, faces))
+    pool = gather(faces, data.LargePictures(tmp_path, faces), identities_in(faces))
     settings = GeneratorSettings(batch=16, reverse_only_steps=0, candidates=8)
     for share, fewest, most in ((0.0, 0, 0), (0.5, 1, 7), (1.0, 8, 8)):
         batch = make_batch(pool, replace(settings, known_wearers=share), 1)
@@ -564,7 +595,7 @@ def test_the_large_pictures_are_those_of_the_set_or_enlarged(faces: data.Faces, 
 
 
 def test_held_back_people_are_never_trained_on(faces: data.Faces, tmp_path: Path) -> None:
-    pool = gather(faces, data.LargePictures(tmp_path, faces))
+    pool = gather(faces, data.LargePictures(tmp_path, faces), identities_in(faces))
     for rows in (pool.answers, pool.targets, pool.sources):
         assert (faces.split[rows] == "train").all()
 

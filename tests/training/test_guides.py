@@ -20,8 +20,8 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from vcam.errors import BadInput, ModelMissing  # noqa: E402
 from vcam.training.guides import EXPRESSION, Guides, sampling_grid  # noqa: E402
-from vcam.training.identity_space import lift  # noqa: E402
-from vcam.training.losses import Batch, emotion_loss, recognised_loss  # noqa: E402
+from vcam.training.identity_space import DETAILS_SHARE, lift  # noqa: E402
+from vcam.training.losses import Batch, details_cosine, emotion_loss, recognised_loss  # noqa: E402
 from vcam.training.teachers import Teacher  # noqa: E402
 from vcam.training.tfjs import read_tfjs  # noqa: E402
 
@@ -138,11 +138,13 @@ def pictures(count: int, seed: int) -> torch.Tensor:
 def test_the_second_half_of_the_identities_is_our_own_embedders(guides: Guides) -> None:
     seen, grid = pictures(3, 0), sampling_grid(WHOLE.repeat(3, 1, 1), 112)
     plain = torch.tensor([[1.0, 0.0, 1.0]]).repeat(3, 1)
-    found = guides.embed_by_turns(seen, grid, plain)
+    found, details = guides.embed_by_turns(seen, grid, plain)
     torch.testing.assert_close(found[:2], guides.embed(seen[:2], grid[:2], plain[:2])[0])
     crop = seen[2:, :, :112, :112].numpy()
     (embedding,) = ort.InferenceSession(MODELS / "embedder.onnx").run(None, {"crop": crop})
-    np.testing.assert_allclose(lift(found[2:].numpy()), embedding / np.linalg.norm(embedding), atol=2e-3)
+    joined = (1 - DETAILS_SHARE) ** 0.5 * lift(found[2:].numpy()) + DETAILS_SHARE**0.5 * details.numpy()
+    np.testing.assert_allclose(joined, embedding / np.linalg.norm(embedding), atol=2e-3)
+    torch.testing.assert_close(details_cosine(details, torch.from_numpy(embedding)), torch.ones(1), atol=2e-3, rtol=0)
 
 
 def test_our_own_landmarks_stand_beside_the_meshs_in_the_same_unit(guides: Guides) -> None:

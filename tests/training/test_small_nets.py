@@ -10,9 +10,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
 from training.faces_by_hand import drawn_faces  # noqa: E402
+from vcam.errors import BadInput  # noqa: E402
 from vcam.inference import open_session  # noqa: E402
-from vcam.training import augment, detector, embedder, export_small, landmarks, regions  # noqa: E402
-from vcam.training.identity_space import lift_matrix  # noqa: E402
+from vcam.training import augment, details, detector, embedder, export_small, landmarks, regions  # noqa: E402
+from vcam.training.identity_space import DETAILS, join, lift_matrix, teachers_part  # noqa: E402
 from vcam.training.small_nets import DetectorNet, EmbedderNet, LandmarkNet, RegionsNet, SlopedRelu  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -60,12 +61,40 @@ def test_detector_takes_any_multiple_of_32(tmp_path: Path) -> None:
     assert found["boxes"] == pytest.approx(cells[:, :, 1:5].numpy(), rel=5e-3, abs=0.5)
 
 
-def test_embedder_lifts_into_the_identity_space() -> None:
+def test_embedder_joins_the_teachers_part_and_the_details() -> None:
     net = TINY["embedder"]().eval()
+    assert isinstance(net, EmbedderNet)
     x = torch.rand(2, 3, 112, 112)
     with torch.inference_mode():
-        lifted = export_small.SMALL_NETS["embedder"].wrap(net)(x)
-        assert torch.allclose(lifted @ torch.from_numpy(lift_matrix()), net(x), atol=1e-5)
+        alone = export_small.SMALL_NETS["embedder"].wrap(net)(x).numpy()
+        taught = torch.nn.functional.normalize(net(x)).numpy()
+        np.testing.assert_allclose(
+            alone @ lift_matrix() / np.linalg.norm(alone, axis=1, keepdims=True), taught, atol=1e-5
+        )
+        features = net.features(x).numpy()
+        rng = np.random.default_rng(0)
+        matrix = rng.standard_normal((DETAILS, features.shape[1])).astype(np.float32)
+        offset = rng.standard_normal(DETAILS).astype(np.float32)
+        both = export_small.SMALL_NETS["embedder"].wrap(details.with_details(net, matrix, offset))(x).numpy()
+    np.testing.assert_allclose(both, join(taught, features @ matrix.T + offset), atol=1e-5)
+    np.testing.assert_allclose(teachers_part(both), taught, atol=1e-5)
+
+
+def test_discriminants_find_what_differs_between_people_and_not_within() -> None:
+    rng = np.random.default_rng(1)
+    person = np.repeat(np.arange(200), 4)
+    people = rng.standard_normal((200, 8)) * [3, 3, 0, 0, 0, 0, 0, 0]
+    features = people[person] + rng.standard_normal((800, 8)) * [1, 1, 1, 1, 1, 1, 30, 30]
+    matrix, offset = details.discriminants(features.astype(np.float32), person, 2)
+    found = features @ matrix.T + offset
+    assert np.abs(found.mean(0)).max() < 1e-3
+    among = np.stack([found[person == one].mean(0) for one in range(200)])
+    within = found - among[person]
+    assert (among.var(0) > 5 * within.var(0)).all()
+    seen = np.corrcoef(np.concatenate([found, people[person][:, :2]], 1).T)[:2, 2:]
+    assert (np.square(seen).sum(1) > 0.8).all()  # the two directions, in whatever turn
+    with pytest.raises(BadInput, match="two photos"):
+        details.discriminants(features.astype(np.float32), np.arange(800), 2)
 
 
 def test_given_the_teachers_features_every_stage_learns_by_itself() -> None:
@@ -174,6 +203,37 @@ def test_iou_by_class_counts_judged_pixels_only() -> None:
     iou = regions.iou_by_class(found, truth)
     assert iou[:2] == pytest.approx([0.5, 2 / 3])
     assert np.isnan(iou[8])
+
+
+def test_soft_iou_is_the_iou_where_all_is_sure_and_falls_with_doubt() -> None:
+    truth = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
+    assert regions.soft_iou(truth, truth) == 1
+    assert regions.soft_iou(torch.tensor([[1.0, 0.0, 1.0, 0.0]]), truth).item() == pytest.approx(1 / 3)
+    assert regions.soft_iou(1 - truth, truth) == 0
+    assert regions.soft_iou(torch.zeros(0), torch.zeros(0)) == 0  # nothing there, nothing found
+    assert 0.5 < regions.soft_iou(0.9 * truth, truth) < 1
+
+
+def test_a_drawn_thing_is_judged_where_a_face_was() -> None:
+    face = np.zeros((128, 128), np.uint8)
+    face[:, :64] = 1
+    covered = np.zeros((128, 128), bool)
+    covered[32:64] = True
+    sample = regions.Sample(
+        np.zeros((128, 128, 3), np.uint8), np.where(covered, np.uint8(regions.OTHER), face), covered, face
+    )
+    batch = regions.pack([sample])
+
+    def drawn_iou(*places: slice) -> float:
+        """Of a net that is sure of the true map, but for one place that it takes for skin."""
+        found = batch.regions.clone()
+        found[0][places] = 1
+        net = lambda _: 20 * torch.nn.functional.one_hot(found, 9).permute(0, 3, 1, 2).float()  # noqa: E731
+        return regions.losses(net, batch)["drawn_iou"].item()
+
+    assert drawn_iou(slice(0, 0)) == pytest.approx(0, abs=1e-3)
+    assert drawn_iou(slice(16, 24), slice(0, 32)) == pytest.approx(0.5, abs=1e-3)
+    assert drawn_iou(slice(16, 24), slice(32, 64)) == pytest.approx(0, abs=1e-3)
 
 
 def test_unexplained_is_one_for_the_mean_and_zero_for_the_target() -> None:

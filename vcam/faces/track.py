@@ -43,7 +43,7 @@ class TrackPolicy:
         learn_count: checks right after the lock that make the user's identity.
         learn_every_s: between these.
         max_embed_yaw_deg: an embedding of a face turned further says little.
-        same_person: cosine from which a face is the user (two photos of one person: 0.63 in the mean, frames of one
+        same_person: cosine from which a face is the user (two photos of one person: 0.67 in the mean, frames of one
             clip far more; 1 in 100 pairs of strangers reaches it).
         other_person: cosine below which the tracked face is somebody else, at least in this frame.
         max_strikes: checks in a row that say so before the lock is given up.
@@ -66,8 +66,8 @@ class TrackPolicy:
     learn_count: int = 3
     learn_every_s: float = 0.3
     max_embed_yaw_deg: float = 30.0
-    same_person: float = 0.25
-    other_person: float = 0.12
+    same_person: float = 0.3
+    other_person: float = 0.18
     max_strikes: int = 3
     relock_s: float = 5.0
     max_candidates: int = 3

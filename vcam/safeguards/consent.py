@@ -37,7 +37,7 @@ CLEARLY_CHILDLIKE = 13.0  # estimators err by several years; only clear cases ar
 
 
 LOOKS, LEAST_LOOKS = 5, 3  # taken of the keeper in the camera, and how many of them there must be
-LEAST_LIKENESS = 0.34  # cosine that one in 1,000 pairs of strangers reaches by our embedder (1,999,000 pairs of LFW)
+LEAST_LIKENESS = 0.41  # cosine that one in 1,000 pairs of strangers reaches by our embedder (1,999,000 pairs of LFW)
 CONFIRMED = "confirmed by a look in the camera"  # in the note of a face whose keeper looked into it
 
 

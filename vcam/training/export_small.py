@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from vcam.errors import BadInput
 from vcam.training.export import OPSET, export_generator, load_generator, store_half
-from vcam.training.identity_space import lift_matrix
 from vcam.training.loop import load_mean
 from vcam.training.pack import register, write_atomically
 from vcam.training.small_nets import (
@@ -31,10 +30,6 @@ from vcam.training.small_nets import (
     RegionsExport,
     RegionsNet,
 )
-
-
-def _with_lift(net: EmbedderNet) -> nn.Module:
-    return EmbedderExport(net, torch.from_numpy(lift_matrix()))
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ SMALL_NETS: dict[str, SmallNet] = {
     "landmarks": SmallNet(
         LandmarkNet, LandmarkExport, "crop", (1, 3, 128, 128), ("landmarks", "pose", "visibility"), {}
     ),
-    "embedder": SmallNet(EmbedderNet, _with_lift, "crop", (1, 3, 112, 112), ("embedding",), {}),
+    "embedder": SmallNet(EmbedderNet, EmbedderExport, "crop", (1, 3, 112, 112), ("embedding",), {}),
     "regions": SmallNet(RegionsNet, RegionsExport, "crop", (1, 3, 128, 128), ("regions",), {}),
 }  # fmt: skip
 

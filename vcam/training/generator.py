@@ -29,6 +29,7 @@ from vcam.training.data import (
     points_to_large,
     unit_embeddings,
 )
+from vcam.training.details import identities_of
 from vcam.training.face_masks import face_masks
 from vcam.training.glasses import draw_glasses, lines_round_eyes
 from vcam.training.guides import Guides, sampling_grid
@@ -327,13 +328,14 @@ def _image_from_crop(points5: NDArray[np.float32], mirrored: bool) -> NDArray[np
     return invert(similarity(points, ARCFACE_112 * EMBEDDER_SIZE))
 
 
-def sheet_of(faces: Faces, large: LargePictures, count: int = 16) -> Sheet:
-    """Sources, targets and swaps of unseen people, with the teacher's identities."""
+def sheet_of(pool: Pool, count: int = 16) -> Sheet:
+    """Sources, targets and swaps of unseen people."""
+    faces, large = pool.faces, pool.large
     unseen = np.flatnonzero((faces.split == "val") & (faces.coverage > 0.7))
     picked = np.random.default_rng(4).choice(unseen, min(2 * count, len(unseen)), replace=False)
     sources, targets = np.array_split(picked, 2)
     sources = sources[: len(targets)]
-    worn, wearers = (torch.from_numpy(lift(unit_embeddings(faces.embeddings[rows]))) for rows in (sources, targets))
+    worn, wearers = (torch.from_numpy(pool.identities[rows]) for rows in (sources, targets))
     pictures = [np.stack([large[int(row)] for row in rows]) for rows in (sources, targets)]
     shown = _to_tensor(list(pictures[1]))
 
@@ -348,12 +350,19 @@ def sheet_of(faces: Faces, large: LargePictures, count: int = 16) -> Sheet:
     return draw
 
 
+def _identities(options: Options, faces: Faces) -> NDArray[np.float32]:
+    """(N, 512) unit vectors of all faces: by the embedder of the pack, or by the teacher and so without details."""
+    if options.pack:
+        return identities_of(faces, options.cache, options.pack / "embedder.onnx")
+    return lift(unit_embeddings(faces.embeddings))
+
+
 def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -> AeiNet:
     """Train the generator; returns the running mean of its weights."""
     assert options.data is not None
-    faces = load_faces(options.cache, SETS, ("images", "mesh", "embeddings", "points5", "coverage"))
+    faces = load_faces(options.cache, SETS, ("images", "crops112", "mesh", "embeddings", "points5", "coverage"))
     large = LargePictures(options.cache, faces)
-    pool = gather(faces, large)
+    pool = gather(faces, large, _identities(options, faces))
     device = pick_device(options.device)
     rounded = rounds(options.precision, device)
     guides = Guides(options.data / "teachers", options.pack, options.opinions, rounded=rounded)
@@ -373,7 +382,7 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
         lambda step: make_batch(pool, settings, step),
         lambda model, batch: generator_losses(model, batch, guides, settings.weights),
         plan,
-        sheet=sheet_of(faces, large),
+        sheet=sheet_of(pool),
     )
     assert isinstance(trained, Contest)
     return trained.net

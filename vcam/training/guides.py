@@ -64,11 +64,13 @@ class Guides(nn.Module):
             self.emotion = Teacher(opinions / "emotion.json").to(memory_format=torch.channels_last)
             self.recogniser = Teacher(opinions / "faceres.json", "global_pooling/Mean")
             self.recogniser.to(memory_format=torch.channels_last)
-        self.own_embedder = self.own_landmarks = None
+        self.own_embedder: EmbedderNet | None = None
+        self.own_landmarks = None
         if pack is not None:
             crop = torch.zeros(1, 3, SIZE, SIZE)
             self.own_landmarks = frozen(LandmarkNet(), pack / "landmarks.onnx", crop)
-            self.own_embedder = frozen(EmbedderNet(), pack / "embedder.onnx", crop[..., :EMBEDDER_SIZE, :EMBEDDER_SIZE])
+            self.own_embedder = EmbedderNet()
+            frozen(self.own_embedder, pack / "embedder.onnx", crop[..., :EMBEDDER_SIZE, :EMBEDDER_SIZE])
 
     def embed(self, pictures: Tensor, grid: Tensor, tones: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         """Pictures (B, 3, 128, 128), grid (B, 112, 112, 2), tones (B, 3) -> unit embeddings (B, 128), features."""
@@ -78,15 +80,19 @@ class Guides(nn.Module):
         raw, features = self.embedder(_channels_last((crops + 1) * 127.5), self.stages)
         return functional.normalize(raw, dim=1), features
 
-    def embed_by_turns(self, pictures: Tensor, grid: Tensor, tones: Tensor) -> Tensor:
-        """Unit embeddings (B, 128) as ``embed`` gives them, the second half of them by our own net if it is there."""
+    def embed_by_turns(self, pictures: Tensor, grid: Tensor, tones: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Pictures as ``embed`` takes them; the second half of them are seen by our own net, if it is there.
+
+        Returns:
+            Unit embeddings (B, 128), and of that half the details: (B / 2, 512) unit, in the identity space.
+        """
         if self.own_embedder is None:
-            return self.embed(pictures, grid, tones)[0]
+            return self.embed(pictures, grid, tones)[0], None
         half = (len(pictures) + 1) // 2
         by_teacher, _ = self.embed(pictures[:half], grid[:half], tones[:half])
         crops = _sampled(pictures[half:], grid[half:])
-        raw = self.own_embedder(_channels_last(toned(crops, tones[half:])))
-        return torch.cat([by_teacher, functional.normalize(raw.float(), dim=1)])
+        embeddings, details = self.own_embedder.parts(_channels_last(toned(crops, tones[half:])))
+        return torch.cat([by_teacher, embeddings.float()]), details.float()
 
     def recognise(self, pictures: Tensor, grid: Tensor) -> Tensor:
         """Unit vectors (B, 1024) of who is seen, from what all have in common; (B, 3, 128, 128), (B, 112, 112, 2)."""

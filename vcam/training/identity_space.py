@@ -1,7 +1,8 @@
-"""The identity space: 512-d unit vectors, the teacher's 128-d ones turned by a fixed orthonormal matrix.
+"""The identity space: 512-d unit vectors of two parts, orthogonal to each other.
 
-Embeddings are 512-d everywhere in the program, as is usual with ArcFace nets; the teacher we distil
-has 128. The lift keeps every cosine, and there is one place where it is defined.
+The first is the teacher's: its 128-d unit vectors turned by a fixed orthonormal matrix, which keeps every cosine. The
+second are as many details, which our embedder sees before it sums them up in the first (``details.py``). The other half
+of the dimensions is empty: 512 is what such vectors have everywhere.
 """
 
 from __future__ import annotations
@@ -13,24 +14,60 @@ from numpy.typing import NDArray
 
 DIMENSIONS = 512
 TEACHER_DIMENSIONS = 128
+DETAILS = 128
+DETAILS_SHARE = 0.5  # of the square of a vector's length
 _SEED = 20261121
 
 
 @cache
-def lift_matrix() -> NDArray[np.float32]:
-    """Q: float32 (512, 128), Q.T @ Q = identity; the same on every machine up to rounding."""
-    gaussian = np.random.default_rng(_SEED).standard_normal((DIMENSIONS, TEACHER_DIMENSIONS))
-    q, r = np.linalg.qr(gaussian)
+def basis() -> NDArray[np.float32]:
+    """Q: float32 (512, 256), Q.T @ Q = identity, the teacher's part first; the same everywhere up to rounding."""
+    rng = np.random.default_rng(_SEED)
+    parts = [rng.standard_normal((DIMENSIONS, size)) for size in (TEACHER_DIMENSIONS, DETAILS)]
+    q, r = np.linalg.qr(np.concatenate(parts, 1))
     return (q * np.sign(np.diag(r))).astype(np.float32)  # the sign makes the factorisation unique
+
+
+def lift_matrix() -> NDArray[np.float32]:
+    """The basis of the teacher's part: float32 (512, 128)."""
+    return basis()[:, :TEACHER_DIMENSIONS]
+
+
+def details_matrix() -> NDArray[np.float32]:
+    """The basis of the details: float32 (512, 128)."""
+    return basis()[:, TEACHER_DIMENSIONS:]
 
 
 def nobodies(count: int) -> NDArray[np.float32]:
     """Identities drawn at random: float32 (count, 512), unit length; the same ones every time."""
-    return lift(np.random.default_rng(_SEED + 1).standard_normal((count, TEACHER_DIMENSIONS)).astype(np.float32))
+    rng = np.random.default_rng(_SEED + 1)
+    parts = [rng.standard_normal((count, size)).astype(np.float32) for size in (TEACHER_DIMENSIONS, DETAILS)]
+    return join(*parts)
+
+
+def join(embeddings128: NDArray[np.float32], details: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Unit vectors from both parts.
+
+    Args:
+        embeddings128: float32 (..., 128), any length but zero.
+        details: float32 (..., 128), any length but zero.
+
+    Returns:
+        float32 (..., 512), unit length.
+    """
+    unit = details / np.linalg.norm(details, axis=-1, keepdims=True)
+    parts = (1 - DETAILS_SHARE) ** 0.5 * lift(embeddings128), DETAILS_SHARE**0.5 * (unit @ details_matrix().T)
+    return np.asarray(sum(parts), np.float32)
+
+
+def teachers_part(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The teacher's part alone: float32 (..., 512) -> (..., 128), unit length."""
+    part = vectors @ lift_matrix()
+    return np.asarray(part / np.linalg.norm(part, axis=-1, keepdims=True), np.float32)
 
 
 def lift(embeddings128: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unit vectors in the identity space from the teacher's raw embeddings.
+    """The teacher's raw embeddings as unit vectors without details.
 
     Args:
         embeddings128: float32 (..., 128), any length but zero.

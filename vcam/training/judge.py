@@ -38,7 +38,6 @@ from vcam.training.identity_judge import (
     retrieved,
     share_within,
 )
-from vcam.training.identity_space import lift
 from vcam.training.mesher import MESH_SIZE, Mesher, join_looks, to_side
 from vcam.training.networks import AeiNet, mask_of
 from vcam.training.pairs import polygon_mask
@@ -185,20 +184,17 @@ class Bench:
     def _cosine(self, a: Vectors, b: Vectors) -> float:
         return mean_cosine(self.judge.directions(a), self.judge.directions(b))
 
-    def measure(self, swap: Swap, embed: Embed | None = None) -> tuple[dict[str, float], Images]:
+    def measure(self, swap: Swap, embed: Embed) -> tuple[dict[str, float], Images]:
         """All figures of a generator, and its pictures at 256.
 
         Identity, pose, expression, gaze and light are judged at 128, sharpness at 256.
 
         Args:
             swap: the generator.
-            embed: what gives the identities of the pairs' sources and targets; the teacher's by default.
+            embed: what gives the identities of the pairs' sources and targets.
         """
         roles = self.pairs.source, self.pairs.target
-        if embed is None:
-            worn, wearers = (lift(self.embeddings[rows]) for rows in roles)
-        else:
-            worn, wearers = (embed(self.faces.crops112[rows]) for rows in roles)
+        worn, wearers = (embed(self.faces.crops112[rows]) for rows in roles)
         swaps = swap(self.targets, worn, wearers)
         small = halved(swaps)
         figures = self._identity(small) | self._attributes(small, swaps) | self._picture(small, swaps)

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from vcam import topology as topo
 from vcam.training.guides import EXPRESSION, Guides
+from vcam.training.identity_space import DETAILS_SHARE
 from vcam.training.networks import Contest, enlarge, halve
 
 _EXACT = 0.1  # a pixel of 192: a smile is made of errors no larger than two
@@ -25,6 +26,8 @@ _STAINS = 5.0  # how much more it then counts
 _SPOT_PX = 5  # of 128: a spot is smaller
 _SPOT_LEAST = 0.04  # 5 grey levels: skin has such
 _SHADE = 0.05  # of -1..1: what is darker by less is no beard
+_HALO = 0.03  # of -1..1: what is brighter by less is no halo
+_SHADES_NEAR = 3  # of 4 px means every 2 px: so near must the target have a shade for the swap to have it
 _GAP_ENDS = (
     (topo.LIP_UPPER, topo.LIP_LOWER),
     (topo.LID_UPPER_LEFT, topo.LID_LOWER_LEFT),
@@ -103,9 +106,11 @@ class Weights:
     Attributes:
         reconstruct: against the known answer (reverse pairs).
         identity_reverse, identity_swap: 1 - cosine to the worn identity.
+        details: the same of the details, which our own embedder sees (half of the swaps); without that net nothing.
         recognised: 1 - cosine to a picture of who is worn, by a recogniser whose vectors the generator is not given
             (swaps); without that net nothing.
         likeness: cosine to the target's own person, where above 0 (swaps).
+        likeness_details: the same of the details.
         features: the embedder's inner features against the answer's (reverse pairs).
         light: low frequencies against the target's (swaps).
         chroma: the skin's colour against the target's, and less so that of brows and lips (swaps).
@@ -114,6 +119,8 @@ class Weights:
         inside: what lies between lips and lids against the target's (swaps): teeth and gaze are the target's.
         folds: light and shadow on the cheeks against the target's (swaps).
         stubble: what round the mouth is darker than the target's by more than a shade (swaps): half a moustache.
+        halos: skin round brows and eyes that is brighter than the target's brightest nearby, or brows darker than its
+            darkest, by more than a shade (swaps).
         spots: small dark or bright spots that the target has not, on the skin round the eyes, on the jaw and near the
             face's upper edge, and bright ones round the brows (swaps).
         emotion: what a net that tells expressions says, against the target (swaps); without that net nothing.
@@ -132,8 +139,10 @@ class Weights:
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
     identity_swap: float = 11.0
+    details: float = 12.0
     recognised: float = 5.0
-    likeness: float = 10.0
+    likeness: float = 8.0
+    likeness_details: float = 5.0
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
@@ -142,13 +151,14 @@ class Weights:
     inside: float = 1.5
     folds: float = 6.0
     stubble: float = 30.0
+    halos: float = 30.0
     spots: float = 60.0
     emotion: float = 3.0
     openings: float = 24.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
-    lattice: float = 8.0
+    lattice: float = 16.0
     fine: float = 4.0
     fine_texture: float = 6.0
     ghost: float = 0.15
@@ -240,6 +250,11 @@ def identity_loss(made: Tensor, wanted: Tensor) -> Tensor:
     return (1 - (made * wanted).sum(1)).mean()
 
 
+def details_cosine(details: Tensor, identities: Tensor) -> Tensor:
+    """Cosines (N,) of details (N, 512) of unit length with those in the last N of some identities (B, 512)."""
+    return (details * identities[len(identities) - len(details) :]).sum(1) / DETAILS_SHARE**0.5
+
+
 def light_loss(swaps: Tensor, targets: Tensor) -> Tensor:
     """Low frequencies: 16 px means every 8 px."""
     return functional.avg_pool2d(swaps - targets, 16, 8, 8, count_include_pad=False).abs().mean()
@@ -258,9 +273,7 @@ def chroma_loss(swaps: Tensor, targets: Tensor, skin: Tensor) -> Tensor:
 
 def folds_loss(swaps: Tensor, targets: Tensor, cheeks: Tensor) -> Tensor:
     """How far the grey of the cheeks is from the target's: 4 px means every 2 px, over the cheeks."""
-    grey = (swaps - targets).mean(1, keepdim=True)
-    where = functional.avg_pool2d(cheeks, 4, 2)
-    return (functional.avg_pool2d(grey, 4, 2).abs() * where).mean() / where.mean().clamp_min(0.01)
+    return _mean_over((_shades(swaps) - _shades(targets)).abs(), cheeks)
 
 
 def stubble_loss(swaps: Tensor, targets: Tensor, jaw: Tensor) -> Tensor:
@@ -268,9 +281,29 @@ def stubble_loss(swaps: Tensor, targets: Tensor, jaw: Tensor) -> Tensor:
 
     A beard cannot be worn on a clean face by halves: a grey patch above the lip is the cheapest likeness to a man.
     """
-    darker = functional.avg_pool2d((targets - swaps).mean(1, keepdim=True), 4, 2)
-    where = functional.avg_pool2d(jaw, 4, 2)
-    return (functional.relu(darker - _SHADE) * where).mean() / where.mean().clamp_min(0.01)
+    return _mean_over(functional.relu(_shades(targets) - _shades(swaps) - _SHADE), jaw)
+
+
+def halos_loss(swaps: Tensor, targets: Tensor, where: Tensor) -> Tensor:
+    """How much brighter than all, or darker than all, that the target has nearby: 4 px means every 2 px.
+
+    Strong brows are told from bright skin about them: a dark band under a bright one is worn sooner than their shape.
+    """
+    shades, own = _shades(swaps), _shades(targets)
+    brightest, least = (functional.max_pool2d(x, _SHADES_NEAR, 1, _SHADES_NEAR // 2) for x in (own, -own))
+    beyond = functional.relu(shades - brightest - _HALO) + functional.relu(-least - shades - _SHADE)
+    return _mean_over(beyond, where)
+
+
+def _shades(pictures: Tensor) -> Tensor:
+    """(B, 3, S, S) -> (B, 1, S/2 - 1, S/2 - 1), grey 4 px means every 2 px."""
+    return functional.avg_pool2d(pictures.mean(1, keepdim=True), 4, 2)
+
+
+def _mean_over(error: Tensor, place: Tensor) -> Tensor:
+    """The mean of an error of shades over a place (B, 1, S, S); at least 1 % of the picture is reckoned."""
+    where = functional.avg_pool2d(place, 4, 2)
+    return (error * where).mean() / where.mean().clamp_min(0.01)
 
 
 def spots_loss(swaps: Tensor, targets: Tensor, where: Tensor, bright: Tensor) -> Tensor:
@@ -419,13 +452,15 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     swaps = composite(coarse, coarse_targets, area)
     # With the forehead in view, a painted fringe is the cheapest likeness: a row of marks under the hair.
     without_forehead = composite(coarse, coarse_targets, batch.core[n:])
-    made = guides.embed_by_turns(without_forehead, grid, batch.tones[n:])
+    made, details = guides.embed_by_turns(without_forehead, grid, batch.tones[n:])
     with torch.no_grad():
         expression = guides.expressions(coarse_targets, batch.mesh_grid[n:])
     made_expression = guides.expressions(swaps, batch.mesh_grid[n:])
     half = max(len(swaps) // 2, 1)
-    spotless = torch.cat([batch.round_eyes[n:], batch.jaw[n:], batch.edge[n:]], 1)
-    skin, features = area * (1 - _COLOURED * detail), enlarge(detail * (1 - batch.inside[n:]))
+    brows, eyes = batch.round_brows[n:], batch.round_eyes[n:]
+    spotless = torch.cat([eyes, batch.jaw[n:], batch.edge[n:]], 1)
+    skin, busy = area * (1 - _COLOURED * detail), area * (1 + detail)
+    features = enlarge(detail * (1 - batch.inside[n:]))
     worn = composite(colour[:half], targets[:half], enlarge(area[:half])).detach()
     worn = worn - finest(worn) * features[:half]  # or letting through what came through would be the answer
     undone = net(worn, batch.own_identities[n : n + half])[0].float()
@@ -434,6 +469,10 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         opinions["emotion"] = weights.emotion * emotion_loss(guides, swaps, coarse_targets, batch.mesh_grid[n:])
     if guides.recogniser is not None:
         opinions["recognised"] = weights.recognised * recognised_loss(guides, without_forehead, batch)
+    if details is not None and len(details):
+        worn_details, own_details = (details_cosine(details, z) for z in (batch.identities, batch.own_identities))
+        opinions["details"] = weights.details * (1 - worn_details).mean()
+        opinions["likeness_details"] = weights.likeness_details * own_details.clamp_min(0).mean()
     return opinions | {
         "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
         "likeness": weights.likeness * (made * batch.own_teacher_identities[n:]).sum(1).clamp_min(0).mean(),
@@ -443,11 +482,12 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "folds": weights.folds * folds_loss(swaps, coarse_targets, batch.cheeks[n:]),
         "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=_EXACT),
         "stubble": weights.stubble * stubble_loss(swaps, coarse_targets, batch.jaw[n:]),
-        "spots": weights.spots * spots_loss(swaps, coarse_targets, spotless, batch.round_brows[n:]),
+        "halos": weights.halos * halos_loss(swaps, coarse_targets, torch.maximum(brows, eyes)),
+        "spots": weights.spots * spots_loss(swaps, coarse_targets, spotless, brows),
         "openings": weights.openings * openings_loss(made_expression, expression),
         "inside": weights.inside * masked_l1(coarse, coarse_targets, batch.inside[n:]),
-        "texture": weights.texture * texture_loss(coarse, halve(bare), area),
-        "fine_texture": weights.fine_texture * texture_loss(colour, bare, enlarge(area)),
+        "texture": weights.texture * texture_loss(coarse, halve(bare), busy),
+        "fine_texture": weights.fine_texture * texture_loss(colour, bare, enlarge(busy)),
         "ghost": weights.ghost * ghost_loss(colour, targets, features),
         "lattice": weights.lattice * (lattice_loss(coarse, area) + lattice_loss(colour, enlarge(area))),
         "cycle": weights.cycle * reconstruction_loss(halve(undone), coarse_targets[:half], area[:half], detail[:half]),

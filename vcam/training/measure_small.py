@@ -23,8 +23,8 @@ from vcam import topology
 from vcam.errors import BadInput
 from vcam.inference import Net, open_session
 from vcam.training import augment, collages, detector, landmarks, regions
-from vcam.training.data import SETS, load_faces
-from vcam.training.identity_space import DIMENSIONS, lift
+from vcam.training.data import SETS, load_faces, unit_embeddings
+from vcam.training.identity_space import DIMENSIONS, teachers_part
 from vcam.training.mesher import MESH_SIZE, Mesher, to_side
 
 Figures = dict[str, float]
@@ -235,8 +235,8 @@ def measure_embedder(material: Material) -> Figures:
         crop = landmarks.to_net(faces.crops112[row][None]).contiguous().numpy()
         embedding = net.run(crop=crop)["embedding"][0]
         ours[row] = embedding / np.linalg.norm(embedding)
-    teachers = lift(faces.embeddings)
-    figures = {"lfw_cosine_to_teacher": float((ours[used] * teachers[used]).sum(1).mean())}
+    teachers = unit_embeddings(faces.embeddings)
+    figures = {"lfw_cosine_to_teacher": float((teachers_part(ours[used]) * teachers[used]).sum(1).mean())}
     for name, vectors in (("ours", ours), ("teacher", teachers)):
         scores = (vectors[pairs[:, 0]] * vectors[pairs[:, 1]]).sum(1)
         figures |= {f"{name}_{k}": v for k, v in verification(scores, same).items()}

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from vcam import topology as topo
 from vcam.training.data import SHARP_SETS, Faces, LargePictures, labels_of, points_to_large, unit_embeddings
 from vcam.training.glasses import find_rims
-from vcam.training.identity_space import lift
 from vcam.training.pairs import Likeness, likeness_of
 
 LABELLED_SHARE = 0.5  # of the swaps wear somebody of known age, sex and origin
@@ -69,13 +68,13 @@ class Pool:
         return self.rims[row]
 
 
-def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] | None = None) -> Pool:
+def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32]) -> Pool:
     """Decide which training face may play which part.
 
     Args:
         faces: the cache; rows of the split "val" are never used.
         large: its pictures at 256 px.
-        identities: float32 (N, 512) unit vectors of the embedder that ships; the teacher's by default.
+        identities: float32 (N, 512) unit vectors of all faces.
     """
     landmarks = faces.mesh[:, list(topo.MESH)]
     teacher = unit_embeddings(faces.embeddings)
@@ -97,7 +96,7 @@ def gather(faces: Faces, large: LargePictures, identities: NDArray[np.float32] |
         faces=faces,
         large=large,
         landmarks=landmarks,
-        identities=lift(teacher) if identities is None else identities,
+        identities=identities,
         teacher_identities=teacher,
         likeness=likeness,
         answers=answers,

@@ -53,6 +53,7 @@ class RegionsBatch:
 
     crops: Tensor  # [B, 3, 128, 128] -1..1
     regions: Tensor  # [B, 64, 64] class or UNJUDGED
+    faces: Tensor  # [B, 64, 64] bool, a face is there, or would be seen there but for what is drawn over it
 
 
 @dataclass(frozen=True)
@@ -153,14 +154,18 @@ class RegionsData:
 def pack(rows: list[Sample]) -> RegionsBatch:
     """Samples to tensors."""
     maps = np.stack([row.regions[::2, ::2] for row in rows]).astype(np.int64)
-    return RegionsBatch(to_net(np.stack([row.crop for row in rows])), torch.from_numpy(maps))
+    faces = np.isin(np.stack([row.uncovered[::2, ::2] for row in rows]), FACE)
+    return RegionsBatch(to_net(np.stack([row.crop for row in rows])), torch.from_numpy(maps), torch.from_numpy(faces))
 
 
 _CLASS_WEIGHTS = torch.tensor([0.7, 0.7, 1.6, 2.0, 1.0, 1.5, 2.0, 2.0, 0.8])
 
 
 def losses(net: nn.Module, batch: RegionsBatch) -> dict[str, Tensor]:
-    """Weighted cross-entropy; a soft Dice loss over the classes so that small regions count; what is worn at all."""
+    """Weighted cross-entropy; a soft Dice loss over the classes so that small regions count; what is worn at all.
+
+    And the soft IoU of the face and of what is drawn over it: their errors are edges, a small part of the other losses.
+    """
     logits = net(batch.crops).float()  # [B, 9, 64, 64]
     entropy = functional.cross_entropy(logits, batch.regions, _CLASS_WEIGHTS.to(logits.device), ignore_index=UNJUDGED)
     judged = (batch.regions != UNJUDGED)[:, None]
@@ -168,9 +173,20 @@ def losses(net: nn.Module, batch: RegionsBatch) -> dict[str, Tensor]:
     probability = torch.softmax(logits, 1) * judged
     both = (probability * truth).sum((0, 2, 3))
     either = probability.sum((0, 2, 3)) + truth.sum((0, 2, 3))
-    worn = probability[:, WORN].sum(1).clamp(1e-4, 1 - 1e-4)
-    face = functional.binary_cross_entropy(worn, truth[:, WORN].sum(1).float(), judged[:, 0].float())
-    return {"entropy": entropy, "dice": (1 - (2 * both + 1) / (either + 1)).mean(), "face": face}
+    worn, face = probability[:, WORN].sum(1).clamp(1e-4, 1 - 1e-4), truth[:, WORN].sum(1).float()
+    return {
+        "entropy": entropy,
+        "dice": (1 - (2 * both + 1) / (either + 1)).mean(),
+        "face": functional.binary_cross_entropy(worn, face, judged[:, 0].float()),
+        "face_iou": 2 * (1 - soft_iou(worn * judged[:, 0], face)),
+        "drawn_iou": 1 - soft_iou(probability[:, OTHER] * batch.faces, truth[:, OTHER] * batch.faces),
+    }
+
+
+def soft_iou(found: Tensor, truth: Tensor) -> Tensor:
+    """IoU of probabilities and a mask of one shape, 0..1, over all of it (Rahman and Wang, 2016)."""
+    both = (found * truth).sum()
+    return both / (found.sum() + truth.sum() - both).clamp_min(1)
 
 
 def iou_by_class(found: NDArray[np.integer], truth: NDArray[np.integer]) -> NDArray[np.float64]:

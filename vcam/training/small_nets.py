@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vcam import topology
+from vcam.training.identity_space import DETAILS_SHARE, DIMENSIONS, TEACHER_DIMENSIONS, lift_matrix
 from vcam.training.sloped_relu import sloped_relu
 
 
@@ -207,7 +208,10 @@ class Bottleneck(nn.Module):
 
 
 class EmbedderNet(nn.Module):
-    """Identity embedder: a MobileFaceNet (Chen et al., 2018), in stages that can be distilled one by one."""
+    """Identity embedder: a MobileFaceNet (Chen et al., 2018), in stages that can be distilled one by one.
+
+    The details are no part of the distillation: ``details.py`` reads them off what goes into the last layer.
+    """
 
     def __init__(self, widths: Sequence[int] = (64, 128, 128), depths: Sequence[int] = (4, 6, 2)):
         super().__init__()
@@ -228,29 +232,47 @@ class EmbedderNet(nn.Module):
             nn.Conv2d(4 * c, 4 * c, 7, groups=4 * c, bias=False),  # a learned weight for each place
             nn.BatchNorm2d(4 * c, momentum=0.05),
             nn.Flatten(),
-            ExactLinear(4 * c, 128),
+            ExactLinear(4 * c, TEACHER_DIMENSIONS),
         )
+        self.details = ExactLinear(4 * c, DIMENSIONS)
+        self.register_buffer("lift", torch.from_numpy(lift_matrix()), persistent=False)
+        nn.init.zeros_(self.details.weight)
+        nn.init.zeros_(self.details.bias)
 
     def forward(self, crop: Tensor) -> Tensor:
-        """From a crop [B, 3, 112, 112] in -1..1 to an embedding [B, 128], not normalised."""
+        """From a crop [B, 3, 112, 112] in -1..1 to the teacher's embedding [B, 128], not normalised."""
+        embedding: Tensor = self.head[-1](self.features(crop))
+        return embedding
+
+    def features(self, crop: Tensor) -> Tensor:
+        """From a crop [B, 3, 112, 112] in -1..1 to what the last layer reads [B, 512]."""
         for stage in self.stages:
             crop = stage(crop)
-        embedding: Tensor = self.head(crop)
-        return embedding
+        for layer in self.head[:-1]:  # type: ignore[attr-defined]
+            crop = layer(crop)
+        return crop
+
+    def parts(self, crop: Tensor) -> tuple[Tensor, Tensor]:
+        """From a crop [B, 3, 112, 112] in -1..1 to the teacher's embedding [B, 128] and the details [B, 512].
+
+        Both are of unit length; the details lie in the identity space, orthogonal to the lifted embedding.
+        """
+        features = self.features(crop)
+        return functional.normalize(self.head[-1](features)), functional.normalize(self.details(features))
 
 
 class EmbedderExport(nn.Module):
-    """What is shipped: the embedding lifted into the 512-d identity space."""
+    """What is shipped: both parts in the 512-d identity space."""
 
-    def __init__(self, net: EmbedderNet, lift: Tensor):
-        """Join the net and ``lift`` [512, 128]."""
+    def __init__(self, net: EmbedderNet):
         super().__init__()
         self.net = net
-        self.register_buffer("lift", lift)
 
     def forward(self, crop: Tensor) -> Tensor:
-        """Embedding [B, 512], not normalised."""
-        return functional.linear(self.net(crop), self.lift)  # type: ignore[arg-type]
+        """Embedding [B, 512] of unit length (without details, of what the teacher's part has of it)."""
+        embedding, details = self.net.parts(crop)
+        lifted = functional.linear(embedding, self.net.lift)  # type: ignore[arg-type]
+        return (1 - DETAILS_SHARE) ** 0.5 * lifted + DETAILS_SHARE**0.5 * details
 
 
 REGIONS = ("other", "skin", "brows", "eyes", "nose", "lips", "mouth", "glasses", "hair")
