@@ -39,4 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     for path in export_net(arguments.net, arguments.checkpoint, arguments.models):
         print(f"written: {path} ({path.stat().st_size:,} bytes)")
+    if arguments.net == "embedder":
+        print(
+            "Its details are empty until they are read off the training faces, in closed form: "
+            f"python -m vcam.training.details --cache CACHE --models {arguments.models}"
+        )
     return 0

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from vcam.training.identity_space import DIMENSIONS, nobodies
+from vcam.training.identity_space import DIMENSIONS, details_matrix, nobodies
 from vcam.training.tints import natural_colours
 
 _PATCH = 4  # pixels per side that the stem folds into channels, and the head unfolds
@@ -32,7 +32,8 @@ _SHARP = 32  # channels at S of the layers that bring S to 2S
 _NEAR_AND_FAR = ((1, 3, 0), (0, 3, 1))  # quarters: what the two halves of a pixel take of its neighbours
 _BILINEAR = torch.tensor([[[[v * h / 16 for h in x] for v in y]] for y in _NEAR_AND_FAR for x in _NEAR_AND_FAR])
 _DECISION = 2.5
-WEARER_SHARE = 0.21  # of what is particular about the wearer's own face, taken from what is worn
+WEARER_SHARE = 0.25  # of what is particular about the wearer's own face, taken from what is worn
+DETAILS_GAIN = 6.0  # by which the mapping hears them louder: they came to it late, and are learnt the sooner
 _STRANGERS = 500  # random identities, whose mean style nobody is particular against
 _GATE_START = -1.0  # before the sigmoid: at first a quarter of the target's finest detail comes through
 
@@ -232,6 +233,10 @@ class IdentityStyle(nn.Module):
             nn.LeakyReLU(_SLOPE),
         )
         self.styles = nn.Linear(channels, len(gains))
+        details = torch.from_numpy(details_matrix())
+        self.register_buffer(
+            "hearing", torch.eye(DIMENSIONS) + (DETAILS_GAIN - 1) * details @ details.T, persistent=False
+        )
         self.register_buffer("strangers", torch.from_numpy(nobodies(_STRANGERS)), persistent=False)
         nn.init.normal_(self.styles.weight, 0, 0.05)
         with torch.no_grad():
@@ -239,7 +244,10 @@ class IdentityStyle(nn.Module):
 
     def forward(self, z_id: Tensor) -> Tensor:
         """z_id (B, 512) of unit length -> style (B, K)."""
-        return self.styles(self.mapping(z_id * DIMENSIONS**0.5))  # type: ignore[no-any-return]
+        return self.styles(self._mapped(z_id))  # type: ignore[no-any-return]
+
+    def _mapped(self, z_id: Tensor) -> Tensor:
+        return self.mapping(z_id @ self.hearing * DIMENSIONS**0.5)  # type: ignore[no-any-return, operator]
 
     def away(self, z_wearer: Tensor) -> Tensor:
         """What is taken from a style for the face that wears it: (B, 512) -> (B, K).
@@ -265,7 +273,7 @@ class IdentityStyle(nn.Module):
             factor: 1 changes nothing.
             z_ids: (N, 512) of unit length, many people; the mean of their styles stays where it is.
         """
-        mean = self.mapping(z_ids * DIMENSIONS**0.5).mean(0)
+        mean = self._mapped(z_ids).mean(0)
         self.styles.bias += (1 - factor) * (self.styles.weight @ mean)
         self.styles.weight *= factor
 
