@@ -13,7 +13,7 @@ pytest.importorskip("onnx")
 
 import onnx_toys
 from training.faces_by_hand import oval_mesh
-from vcam.training import bars, pairs_report
+from vcam.training import bars, details, pairs_report
 from vcam.training.data import labels_of
 from vcam.training.measure_small import time_against_product
 
@@ -30,7 +30,7 @@ def pack(tmp_path: Path) -> Path:
 
 def test_the_files_of_a_pack_swap_inside_their_mask(pack: Path) -> None:
     targets = np.random.default_rng(0).integers(0, 255, (3, 128, 128, 3), np.uint8)
-    embeddings = pairs_report.embed_with(pack)(np.random.default_rng(1).integers(0, 255, (3, 112, 112, 3), np.uint8))
+    embeddings = details.embed_with(pack)(np.random.default_rng(1).integers(0, 255, (3, 112, 112, 3), np.uint8))
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
     swaps = pairs_report.swap_with_files(pack)(targets, embeddings, embeddings[::-1])
     assert (swaps.shape, swaps.dtype) == (targets.shape, np.uint8)

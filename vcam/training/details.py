@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,24 +86,35 @@ def with_details(net: EmbedderNet, matrix: NDArray[np.float32], offset: NDArray[
     return net
 
 
-def identities_of(faces: Faces, cache_dir: Path, embedder: Path) -> NDArray[np.float32]:
+def embed_with(folder: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """The embedder of a pack: crops (N, 112, 112, 3) RGB -> unit vectors (N, 512)."""
+    net = open_session(folder / "embedder.onnx", 1, ())
+
+    def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        vectors = np.zeros((len(crops), DIMENSIONS), np.float32)
+        for row, crop in enumerate(crops):
+            blob = (crop.astype(np.float32).transpose(2, 0, 1)[None] - 127.5) / 127.5
+            vectors[row] = net.run(crop=blob)["embedding"][0]
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+    return embed
+
+
+def identities_of(faces: Faces, cache_dir: Path, pack: Path) -> NDArray[np.float32]:
     """Unit vectors (N, 512) of all faces by the embedder that ships; kept in the cache, for they take minutes.
 
     Args:
         faces: with ``crops112``.
         cache_dir: where they are kept, by embedder and pictures.
-        embedder: ``embedder.onnx``.
+        pack: folder of the embedder.
     """
-    name = hashlib.sha256(embedder.read_bytes() + "\n".join(map(str, faces.file)).encode()).hexdigest()[:16]
+    embedder = (pack / "embedder.onnx").read_bytes()
+    name = hashlib.sha256(embedder + "\n".join(map(str, faces.file)).encode()).hexdigest()[:16]
     kept = cache_dir / f"identities-{name}.npy"
     if kept.exists():
         return np.asarray(np.load(kept), np.float32)
     print(f"embedding {len(faces.file)} faces, about {len(faces.file) // 150} s", file=sys.stderr, flush=True)
-    net = open_session(embedder, 1, ())
-    vectors = np.zeros((len(faces.file), DIMENSIONS), np.float32)
-    for row, crop in enumerate(faces.crops112):
-        vectors[row] = net.run(crop=to_net(np.asarray(crop)[None]).contiguous().numpy())["embedding"][0]
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = embed_with(pack)(faces.crops112)
     partial = kept.with_suffix(".partial.npy")
     np.save(partial, vectors)
     partial.replace(kept)

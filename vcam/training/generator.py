@@ -353,7 +353,7 @@ def sheet_of(pool: Pool, count: int = 16) -> Sheet:
 def _identities(options: Options, faces: Faces) -> NDArray[np.float32]:
     """(N, 512) unit vectors of all faces: by the embedder of the pack, or by the teacher and so without details."""
     if options.pack:
-        return identities_of(faces, options.cache, options.pack / "embedder.onnx")
+        return identities_of(faces, options.cache, options.pack)
     return lift(unit_embeddings(faces.embeddings))
 
 

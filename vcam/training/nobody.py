@@ -194,7 +194,7 @@ def neutral_rows(faces: Faces, landmarks: NDArray[np.float32]) -> NDArray[np.int
 def make_people(net: AeiNet, data_dir: Path, cache_dir: Path, models_dir: Path, seed: int = 0) -> None:
     """Draw, render and store the built-in faces: ``faces.json``, ``faces.npz``, ``faces/ID.png``."""
     faces = load_faces(cache_dir, IDENTITY_SETS, ("mesh", "crops112"))
-    embeddings = identities_of(faces, cache_dir, models_dir / "embedder.onnx") @ basis()
+    embeddings = identities_of(faces, cache_dir, models_dir) @ basis()
     landmarks = faces.mesh[:, list(topo.MESH)]
     groups = [group_rows(faces, person) for person in PEOPLE]
     spread = np.concatenate([embeddings[rows] - embeddings[rows].mean(0) for rows in groups])

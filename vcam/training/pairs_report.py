@@ -15,14 +15,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from vcam import topology as topo
 from vcam.inference import open_session
 from vcam.training.data import labels_of, to_large
+from vcam.training.details import embed_with
 from vcam.training.export import export_generator, load_generator
 from vcam.training.identity_judge import Images, Vectors, face_boxes
-from vcam.training.identity_space import DIMENSIONS
 from vcam.training.judge import Bench, Embed, Swap, halved, swap_with
 from vcam.training.measure_small import time_against_product
 from vcam.training.sheets import bands
@@ -115,20 +114,6 @@ def swap_with_files(folder: Path) -> Swap:
         return np.stack(results)
 
     return swap
-
-
-def embed_with(folder: Path) -> Embed:
-    """The embedder of a pack: crops (N, 112, 112, 3) RGB -> unit vectors (N, 512)."""
-    net = open_session(folder / "embedder.onnx", 1, ())
-
-    def embed(crops: NDArray[np.uint8]) -> Vectors:
-        vectors = np.zeros((len(crops), DIMENSIONS), np.float32)
-        for row, crop in enumerate(crops):
-            blob = (crop.astype(np.float32).transpose(2, 0, 1)[None] - 127.5) / 127.5
-            vectors[row] = net.run(crop=blob)["embedding"][0]
-        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
-
-    return embed
 
 
 def measure_own_face(bench: Bench, swap: Swap, embed: Embed) -> Report:
