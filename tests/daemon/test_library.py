@@ -1,11 +1,14 @@
+import cv2
 import numpy as np
 import pytest
 
 from desktop_fakes import KeysInMemory
-from vcam.catalogue import find_models_folder
+from vcam.catalogue import built_in_faces, find_models_folder, read_pack
 from vcam.daemon.library import Library, read_face
 from vcam.errors import BadInput, BadPhoto, BadSettings
 from vcam.safeguards.consent import state_consent
+from vcam.safeguards.gallery import Gallery
+from vcam.safeguards.vault import open_vault
 from vcam.types import Basis, Photo
 
 pytestmark = pytest.mark.skipif(
@@ -104,6 +107,30 @@ def test_a_face_is_named_on_the_command_line_as_in_the_gallery(library, tmp_path
         read_face("Mia", None, list, folder=folder, keys=KeysInMemory())
     with pytest.raises(BadSettings, match="no face and no photo 'Zoe'"):
         read_face("Zoe", None, list, folder=tmp_path / "none", keys=KeysInMemory())
+
+
+def test_a_face_added_with_another_embedder_gets_its_identity_from_its_photos_again(library, tmp_path):
+    faces = built_in_faces()
+    pictures = [np.pad(cv2.imread(str(face.picture)), ((64, 64), (64, 64), (0, 0))) for face in faces[:2]]
+    photos = [
+        Photo("two.png", cv2.imencode(".png", shown)[1].tobytes()) for shown in (np.hstack(pictures), pictures[0])
+    ]
+    for photo in photos:
+        library.add([photo], f"{len(photo.data)}", Basis.SELF, which={photo: 1})
+    wanted = {source.id: source.embedding for source in map(library.source, (f.id for f in library.list()[:2]))}
+    stale = Gallery(open_vault(tmp_path / "faces", library._keys), embedder="another")
+    broken = stale.list_faces().faces[0].source.id
+    for face in stale.list_faces().faces:
+        stale.renew(face, faces[3].embedding)
+    (tmp_path / "faces" / f"{broken}-0.photo").write_bytes(b"")
+    library.reload()
+    assert not library.faults
+    for face_id, embedding in wanted.items():
+        expected = faces[3].embedding if face_id == broken else embedding
+        np.testing.assert_allclose(library.source(face_id).embedding, expected, atol=1e-5)
+    digest = read_pack(find_models_folder())["embedder"].sha256
+    told = {face.source.id: face.embedder for face in library.gallery().list_faces().faces}
+    assert told == {face_id: "another" if face_id == broken else digest for face_id in wanted}
 
 
 def test_an_empty_photo_is_refused(library):

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import stat
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -209,6 +210,25 @@ def test_faces_travel_to_another_computer(gallery, tmp_path):
         other.import_faces(sealed, "guess")
     with pytest.raises(BadInput, match="not an exported file"):
         other.import_faces(sealed[:20], "travel")
+
+
+def test_a_face_tells_which_network_gave_its_identity(gallery, folder, keys, tmp_path):
+    source = add(Gallery(open_vault(folder, keys), embedder="old"))
+    later = Gallery(open_vault(folder, keys), embedder="new")
+    later.rename(source.id, "Anna")
+    assert later.load(source.id).embedder == "old"
+    moved = Gallery(open_vault(tmp_path / "other", MemoryKeys()), embedder="new")
+    moved.import_faces(later.export_faces([source.id], "travel"), "travel")
+    for where in (later, moved):
+        face = where.find("Anna")
+        assert where.outdated(face)
+        renewed = where.renew(face, embedding(9))
+        assert renewed.consent == source.consent
+        found = where.find("Anna")
+        assert not where.outdated(found)
+        assert found.photo_sha256 == face.photo_sha256
+        np.testing.assert_array_equal(found.source.embedding, embedding(9))
+    assert not later.outdated(replace(found, embedder="old", photo_sha256=()))
 
 
 def test_a_write_that_fails_leaves_the_old_file(gallery, folder):

@@ -7,6 +7,7 @@ the keyring) is imported where it is used: the camera shall be there before any 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,16 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import platformdirs
 
-from vcam.catalogue import built_in_faces, find_models_folder
+from vcam.catalogue import built_in_faces, find_models_folder, read_pack
 from vcam.daemon.faces import find_face
 from vcam.daemon.state import FaceName
-from vcam.errors import BadInput, BadSettings
+from vcam.errors import BadInput, BadSettings, VcamError
 from vcam.safeguards.consent import Ask, Statement, confirmed, refuse_unstated
 from vcam.types import Basis, Embedding, Image, Photo, Source
 
 if TYPE_CHECKING:
-    from vcam.safeguards.gallery import Gallery
+    from vcam.safeguards.gallery import Gallery, GalleryFace
     from vcam.safeguards.vault import KeyStore
+
+_LOG = logging.getLogger(__name__)
 
 
 def _say_nothing(_sentence: str) -> None:
@@ -137,7 +140,7 @@ class Library:
         if self.has_gallery():
             try:
                 listing = self.gallery().list_faces()
-                own, faults = tuple(face.source for face in listing.faces), listing.faults
+                own, faults = tuple(self._renewed(face) for face in listing.faces), listing.faults
             except BadInput as error:
                 faults = (str(error),)
         with self._lock:
@@ -252,8 +255,23 @@ class Library:
             from vcam.safeguards.gallery import Gallery
             from vcam.safeguards.vault import SystemKeyring, open_vault
 
-            self._gallery = Gallery(open_vault(self._folder, self._keys or SystemKeyring()))
+            embedder = read_pack(self._models).get("embedder")
+            vault = open_vault(self._folder, self._keys or SystemKeyring())
+            self._gallery = Gallery(vault, embedder.sha256 if embedder else "")
         return self._gallery
+
+    def _renewed(self, face: GalleryFace) -> Source:
+        """A face of the gallery, its identity read anew from its photos where another embedder had given it."""
+        gallery, crop = self.gallery(), face.source.image
+        if crop is None or not gallery.outdated(face):
+            return face.source
+        from vcam.pipeline.enrol import embed_again
+
+        try:
+            return gallery.renew(face, embed_again(crop, gallery.photos(face.source.id), self._models))
+        except VcamError as error:
+            _LOG.warning("face %s keeps the identity that another network gave it: %s", face.source.id, error)
+            return face.source
 
     def has_gallery(self) -> bool:
         """Whether there is a gallery on this disk; it is not opened."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from vcam.errors import BadPhoto, BadSettings, ModelCorrupt, SwapError
 from vcam.faces.detect import Detector
 from vcam.faces.embed import Embedder
 from vcam.faces.landmarks import Fit, LandmarkFitter
-from vcam.geometry import align, frame_to_crop_from
+from vcam.geometry import FFHQ_512, align, frame_to_crop_from
 from vcam.inference import open_session
 from vcam.safeguards.consent import LOOKS, Ask, Statement, check_age, refuse_unstated, state_consent, wording
 from vcam.topology import landmarks5_from
@@ -128,6 +128,33 @@ def enrol_photo(
     if somebody_else and (said := check_age(crop, None, self_or_parent=False)):  # no estimator is shipped
         notice(said)
     return Source(consent.photo_sha256[:12], Path(photo.name).stem, embedding, consent, crop)
+
+
+def embed_again(crop: Image, photos: Sequence[bytes], models: Path) -> Embedding:
+    """The identity that the pack's embedder gives a face that was added with another one.
+
+    Args:
+        crop: uint8 (S, S, 3) BGR aligned crop of its first photo.
+        photos: the files' bytes; where one shows several faces, the one most like the crop is meant.
+        models: folder of the networks.
+
+    Returns:
+        float32 (512,) unit length, the mean of the photos in which a face is found; without any, that of the crop.
+
+    Raises:
+        SwapError: not even the crop has an identity.
+        ModelMissing, ModelCorrupt: the pack is not whole.
+    """
+    embed = Embedder(open_session(net_file("embedder", models)))
+    wanted = embed(crop, np.asarray(FFHQ_512 * len(crop), np.float32))
+    kept = []
+    for photo in photos:
+        with suppress(BadPhoto, SwapError):
+            image = decode_photo(Photo("photo", photo))
+            found = [embed(image, landmarks5_from(fit.landmarks)) for fit in find_faces(image, models)]
+            kept += sorted(found, key=lambda one: float(one @ wanted))[-1:]
+    mean = np.mean(kept or [wanted], axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
 def look_into(

@@ -39,11 +39,13 @@ class GalleryFace:
         source: what is worn: id, name, embedding, consent, aligned crop.
         thumbnail: uint8 (96, 96, 3) BGR.
         photo_sha256: hex digests of the photos, in the order in which they were added.
+        embedder: hex digest of the network that gave the embedding; empty where that is not known.
     """
 
     source: Source
     thumbnail: Image
     photo_sha256: tuple[str, ...]
+    embedder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,13 @@ class Gallery:
 
     Args:
         vault: where they lie.
+        embedder: hex digest of the network that gives the embeddings it is handed; it is kept with them, for those of
+            different networks have nothing to do with each other.
     """
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, embedder: str = "") -> None:
         self._vault = vault
+        self._embedder = embedder
 
     def add(
         self, name: str, embedding: Embedding, consent: Consent, photos: Sequence[bytes], image: Image | None
@@ -84,15 +89,7 @@ class Gallery:
         Raises:
             BadInput: the name is taken or empty, or the record belongs to another photo.
         """
-        digests = tuple(hashlib.sha256(photo).hexdigest() for photo in photos)
-        if (digests[0] if digests else "") != consent.photo_sha256:
-            raise BadInput("the consent record belongs to another photo; record the consent for this one")
-        source = Source(secrets.token_hex(8), self._free_name(name), embedding, consent, image)
-        for number, photo in enumerate(photos):
-            self._vault.write(_photo_name(source.id, number), photo)
-        self._write(source, digests)
-        _LOG.info("face %s added with %d photos", source.id, len(photos))
-        return source
+        return self._add(Source(secrets.token_hex(8), name, embedding, consent, image), photos, self._embedder)
 
     def add_photos(self, face_id: str, photos: Sequence[bytes], embedding: Embedding) -> Source:
         """Add photos of the same person; ``embedding`` is the new mean."""
@@ -101,7 +98,17 @@ class Gallery:
         for number, photo in enumerate(photos, start=len(face.photo_sha256)):
             self._vault.write(_photo_name(face_id, number), photo)
         source = replace(face.source, embedding=embedding)
-        self._write(source, face.photo_sha256 + digests)
+        self._write(source, face.photo_sha256 + digests, self._embedder)
+        return source
+
+    def outdated(self, face: GalleryFace) -> bool:
+        """Whether its embedding is of another network than the present one, and its photos are there to read anew."""
+        return face.embedder != self._embedder and bool(face.photo_sha256) and face.source.image is not None
+
+    def renew(self, face: GalleryFace, embedding: Embedding) -> Source:
+        """Put the present network's embedding of a face's photos in place of what another network gave."""
+        source = replace(face.source, embedding=embedding)
+        self._write(source, face.photo_sha256, self._embedder)
         return source
 
     def list_faces(self) -> Listing:
@@ -162,7 +169,7 @@ class Gallery:
         """
         face = self.load(face_id)
         source = replace(face.source, name=self._free_name(name, but=face_id))
-        self._write(source, face.photo_sha256)
+        self._write(source, face.photo_sha256, face.embedder)
         return source
 
     def remove(self, face_id: str) -> None:
@@ -183,7 +190,7 @@ class Gallery:
         parts: dict[str, bytes] = {}
         for face_id in face_ids:
             face = self.load(face_id)
-            parts[face_id + _FACE] = _encode(face.source, face.photo_sha256)
+            parts[face_id + _FACE] = _encode(face.source, face.photo_sha256, face.embedder)
             parts |= {_photo_name(face_id, number): photo for number, photo in enumerate(self.photos(face_id))}
         return seal_bundle(parts, passphrase)
 
@@ -199,13 +206,23 @@ class Gallery:
             old_id = file.removesuffix(_FACE)
             face = _decode(old_id, parts[file])
             photos = [parts[_photo_name(old_id, number)] for number in range(len(face.photo_sha256))]
-            source = face.source
-            name = self._numbered_name(source.name)
-            added.append(self.add(name, source.embedding, source.consent, photos, source.image))
+            source = replace(face.source, id=secrets.token_hex(8), name=self._numbered_name(face.source.name))
+            added.append(self._add(source, photos, face.embedder))
         return tuple(added)
 
-    def _write(self, source: Source, digests: tuple[str, ...]) -> None:
-        self._vault.write(source.id + _FACE, _encode(source, digests))
+    def _add(self, source: Source, photos: Sequence[bytes], embedder: str) -> Source:
+        digests = tuple(hashlib.sha256(photo).hexdigest() for photo in photos)
+        if (digests[0] if digests else "") != source.consent.photo_sha256:
+            raise BadInput("the consent record belongs to another photo; record the consent for this one")
+        source = replace(source, name=self._free_name(source.name))
+        for number, photo in enumerate(photos):
+            self._vault.write(_photo_name(source.id, number), photo)
+        self._write(source, digests, embedder)
+        _LOG.info("face %s added with %d photos", source.id, len(photos))
+        return source
+
+    def _write(self, source: Source, digests: tuple[str, ...], embedder: str) -> None:
+        self._vault.write(source.id + _FACE, _encode(source, digests, embedder))
 
     def _free_name(self, name: str, but: str = "") -> str:
         name = re.sub(r"\s+", " ", name).strip()
@@ -228,7 +245,7 @@ def _photo_name(face_id: str, number: int) -> str:
     return f"{face_id}-{number}{_PHOTO}"
 
 
-def _encode(source: Source, digests: tuple[str, ...]) -> bytes:
+def _encode(source: Source, digests: tuple[str, ...], embedder: str) -> bytes:
     crop = b""
     if source.image is not None:
         good, png = cv2.imencode(".png", source.image)
@@ -241,6 +258,7 @@ def _encode(source: Source, digests: tuple[str, ...]) -> bytes:
         "consent": asdict(source.consent),
         "embedding": base64.b64encode(source.embedding.astype("<f4").tobytes()).decode(),
         "photos": digests,
+        "embedder": embedder,
     }
     text = json.dumps(record).encode()
     return struct.pack(">I", len(text)) + text + crop
@@ -256,7 +274,7 @@ def _decode(face_id: str, content: bytes) -> GalleryFace:
     png = content[4 + length :]
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR) if png else None
     source = Source(face_id, record["name"], embedding, consent, None if image is None else image.astype(np.uint8))
-    return GalleryFace(source, _thumbnail(source.image), tuple(record["photos"]))
+    return GalleryFace(source, _thumbnail(source.image), tuple(record["photos"]), record.get("embedder", ""))
 
 
 def _thumbnail(image: Image | None) -> Image:
