@@ -113,12 +113,11 @@ def test_the_lift_keeps_every_cosine() -> None:
     np.testing.assert_allclose(teachers_part(both[0]), a, atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [128, 256])
-def test_the_net_gives_colour_and_mask_of_the_targets_size(size: int) -> None:
+def test_the_net_gives_colour_and_mask_of_the_targets_size() -> None:
     net = AeiNet(TINY)
-    colour, logit = net(torch.zeros(2, 3, size, size), torch.from_numpy(unit(2, 512)))
-    assert colour.shape == (2, 3, size, size)
-    assert logit.shape == (2, 1, size // 2, size // 2)
+    colour, logit = net(torch.zeros(2, 3, 256, 256), torch.from_numpy(unit(2, 512)))
+    assert colour.shape == (2, 3, 256, 256)
+    assert logit.shape == (2, 1, 128, 128)
     assert float(colour.detach().abs().max()) <= 1
 
 
@@ -142,7 +141,7 @@ def test_a_new_net_has_the_size_that_is_promised() -> None:
     settings = AeiNetSettings()
     assert all(c % 16 == 0 for c in settings.channels)
     parameters = sum(p.numel() for p in AeiNet(settings).parameters())
-    assert 5.9e6 < parameters < 6.3e6
+    assert 7.3e6 < parameters < 7.7e6
 
 
 def test_the_head_starts_without_a_lattice() -> None:
@@ -468,6 +467,7 @@ def test_glasses_are_in_the_target_alone_and_left_to_it(faces: data.Faces, tmp_p
 def test_emphasis_moves_styles_away_from_the_mean_one() -> None:
     torch.manual_seed(0)
     identity, people = AeiNet(TINY).identity, torch.from_numpy(nobodies(500))
+    torch.nn.init.normal_(identity.places.maps.weight)
     with torch.no_grad():
         before = identity(people)
         mean = before.mean(0)
@@ -602,7 +602,7 @@ def test_held_back_people_are_never_trained_on(faces: data.Faces, tmp_path: Path
 
 def tiny_run(steps: int) -> tuple[Callable[[int], torch.Tensor], Callable[..., dict[str, torch.Tensor]], Plan]:
     def batch(step: int) -> torch.Tensor:
-        return torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(step)) * 2 - 1
+        return torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(step)) * 2 - 1
 
     def losses(net: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
         colour, logit = net(x, torch.from_numpy(unit(2, 512)))
@@ -637,8 +637,9 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path: Path) -> None
 def test_the_exported_graphs_agree_with_torch() -> None:
     torch.manual_seed(0)
     net = AeiNet(TINY).eval()
-    graphs = generator_graphs(net, size=64)
-    target = np.random.default_rng(0).uniform(-1, 1, (1, 3, 64, 64)).astype(np.float32)
+    torch.nn.init.normal_(net.identity.places.maps.weight)
+    graphs = generator_graphs(net)
+    target = np.random.default_rng(0).uniform(-1, 1, (1, 3, 256, 256)).astype(np.float32)
     embedding, wearer = unit(1, 512), unit(1, 512, seed=1)
     with torch.no_grad():
         colour, logit = net(*(torch.from_numpy(given) for given in (target, embedding, wearer)))
@@ -655,6 +656,36 @@ def test_the_exported_graphs_agree_with_torch() -> None:
         np.testing.assert_allclose(mask, mask_of(logit).numpy(), atol=tolerance)
 
 
+def test_what_an_identity_has_at_a_place_is_seen_there_and_nowhere_far() -> None:
+    torch.manual_seed(0)
+    net, target, worn = AeiNet(TINY).eval(), torch.rand(1, 3, 256, 256), torch.from_numpy(unit(1, 512))
+    places = net.identity.places
+    for norm in (m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        norm.reset_running_stats()
+    with torch.no_grad():
+        before = net(target, worn)[0]
+        finest = places.maps.bias[-(32**2) :].view(32, 32)  # of the finest level, a place is 8 px wide
+        finest[4:6, 20:22] = 5
+        changed = (net(target, worn)[0] - before).abs().amax((0, 1)) > 1e-5
+    rows, columns = (np.flatnonzero(changed.any(axis).numpy()) for axis in (1, 0))
+    assert 0 <= rows[0] < 4 * 8 < 6 * 8 <= rows[-1] < 14 * 8
+    assert 10 * 8 < columns[0] < 20 * 8 < 22 * 8 <= columns[-1] < 32 * 8
+
+
+def test_the_details_gain_can_be_folded_into_weights_and_back() -> None:
+    torch.manual_seed(0)
+    identity, people = AeiNet(TINY).identity, torch.from_numpy(nobodies(5))
+    with torch.no_grad():
+        wanted, weight = identity(people), identity.mapping[0].weight.clone()
+        identity.fold()
+        assert identity.details_gain == 1
+        assert not torch.allclose(identity.mapping[0].weight, weight)
+        torch.testing.assert_close(identity(people), wanted, atol=1e-4, rtol=1e-4)
+        identity.unfold()
+        torch.testing.assert_close(identity.mapping[0].weight, weight, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(identity(people), wanted, atol=1e-4, rtol=1e-4)
+
+
 def test_what_is_particular_about_the_wearer_is_taken_away_where_it_is_known() -> None:
     torch.manual_seed(0)
     identity = AeiNet(TINY).identity
@@ -668,7 +699,7 @@ def test_what_is_particular_about_the_wearer_is_taken_away_where_it_is_known() -
 
 
 def test_the_frame_graph_holds_no_identity_layer() -> None:
-    graph = generator_graphs(AeiNet(TINY).eval(), size=64)["generator"].graph
+    graph = generator_graphs(AeiNet(TINY).eval())["generator"].graph
     assert not [node for node in graph.node if node.op_type in ("Gemm", "MatMul")]
 
 

@@ -9,6 +9,7 @@ arithmetic stays float32.
 from __future__ import annotations
 
 import argparse
+import copy
 import io
 import warnings
 from collections.abc import Sequence
@@ -50,14 +51,16 @@ class _IdentityGraph(nn.Module):
 
     def __init__(self, identity: IdentityStyle):
         super().__init__()
-        self.net = identity
+        self.net = copy.deepcopy(identity)
+        self.net.fold()
         with torch.no_grad():
-            self.register_buffer("common", identity(identity.strangers).mean(0, keepdim=True))
+            self.register_buffer("common", identity.common())
 
     def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """Embedding (1, 512) of unit length -> style and away, each (1, K)."""
-        style = self.net(embedding)
-        return style, WEARER_SHARE * (style - self.common)
+        mapped = self.net.mapped(embedding)
+        style, common = self.net.styled(torch.cat([mapped, self.common])).split(1)  # type: ignore[list-item]
+        return style, WEARER_SHARE * (style - common)
 
 
 def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> onnx.ModelProto:
@@ -100,18 +103,18 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
     return halved
 
 
-def generator_graphs(net: AeiNet, size: int = LARGE) -> dict[str, onnx.ModelProto]:
+def generator_graphs(net: AeiNet) -> dict[str, onnx.ModelProto]:
     """The two float32 graphs of a generator.
 
     Returns:
         ``identity``: embedding (1, 512) -> style (1, K), and away (1, K), what a style loses where this face wears it;
-        ``generator``: target (1, 3, size, size), style (1, K) -> swap, mask.
+        ``generator``: target (1, 3, 256, 256), style (1, K) -> swap, mask.
     """
     embedding = torch.nn.functional.normalize(torch.ones(1, DIMENSIONS))
     identity = to_onnx(_IdentityGraph(net.identity), {"embedding": embedding}, ("style", "away"))
     with torch.no_grad():
         style = net.identity(embedding)
-    inputs = {"target": torch.zeros(1, 3, size, size), "style": style}
+    inputs = {"target": torch.zeros(1, 3, LARGE, LARGE), "style": style}
     return {"identity": identity, "generator": to_onnx(_FrameGraph(net.generator), inputs, ("swap", "mask"))}
 
 

@@ -376,6 +376,7 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
         first = make_batch(pool, settings, settings.reverse_only_steps)
         warm_start(net, options.pack / "generator.onnx", lambda m: m(first.targets, first.identities), prefix="")
         warm_start(net.identity, options.pack / "identity.onnx", lambda m: m(first.identities))
+        net.identity.unfold()
     trained = train_as_told(
         options,
         Contest(net).to(memory_format=torch.channels_last),
