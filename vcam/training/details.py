@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from vcam.errors import BadInput
-from vcam.inference import open_session
+from vcam.inference import Net, open_session
 from vcam.training.data import EMBEDDER_SIZE, IDENTITY_SETS, Faces, load_faces
 from vcam.training.export_small import export_small
 from vcam.training.identity_space import DETAILS, DIMENSIONS, details_matrix
@@ -88,7 +88,11 @@ def with_details(net: EmbedderNet, matrix: NDArray[np.float32], offset: NDArray[
 
 def embed_with(folder: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """The embedder of a pack: crops (N, 112, 112, 3) RGB -> unit vectors (N, 512)."""
-    net = open_session(folder / "embedder.onnx", 1, ())
+    return embedding_by(open_session(folder / "embedder.onnx", 1, ()))
+
+
+def embedding_by(net: Net) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """An embedder as a function: crops (N, 112, 112, 3) RGB -> unit vectors (N, 512)."""
 
     def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         vectors = np.zeros((len(crops), DIMENSIONS), np.float32)

@@ -24,6 +24,7 @@ from vcam.errors import BadInput
 from vcam.inference import Net, open_session
 from vcam.training import augment, collages, detector, landmarks, regions
 from vcam.training.data import SETS, load_faces, unit_embeddings
+from vcam.training.details import embedding_by
 from vcam.training.identity_space import DIMENSIONS, teachers_part
 from vcam.training.mesher import MESH_SIZE, Mesher, to_side
 
@@ -231,10 +232,7 @@ def measure_embedder(material: Material) -> Figures:
     same = np.array([s for _, _, s in listed])
     used = np.unique(pairs)
     ours = np.zeros((len(faces), DIMENSIONS), np.float32)
-    for row in used:
-        crop = landmarks.to_net(faces.crops112[row][None]).contiguous().numpy()
-        embedding = net.run(crop=crop)["embedding"][0]
-        ours[row] = embedding / np.linalg.norm(embedding)
+    ours[used] = embedding_by(net)(faces.crops112[used])
     teachers = unit_embeddings(faces.embeddings)
     figures = {"lfw_cosine_to_teacher": float((teachers_part(ours[used]) * teachers[used]).sum(1).mean())}
     for name, vectors in (("ours", ours), ("teacher", teachers)):

@@ -158,6 +158,7 @@ def pack(rows: list[Sample]) -> RegionsBatch:
     return RegionsBatch(to_net(np.stack([row.crop for row in rows])), torch.from_numpy(maps), torch.from_numpy(faces))
 
 
+_FACE_EDGE = 2.0  # how much the soft IoU of the face counts beside that of drawn things
 _CLASS_WEIGHTS = torch.tensor([0.7, 0.7, 1.6, 2.0, 1.0, 1.5, 2.0, 2.0, 0.8])
 
 
@@ -178,7 +179,7 @@ def losses(net: nn.Module, batch: RegionsBatch) -> dict[str, Tensor]:
         "entropy": entropy,
         "dice": (1 - (2 * both + 1) / (either + 1)).mean(),
         "face": functional.binary_cross_entropy(worn, face, judged[:, 0].float()),
-        "face_iou": 2 * (1 - soft_iou(worn * judged[:, 0], face)),
+        "face_iou": _FACE_EDGE * (1 - soft_iou(worn * judged[:, 0], face)),
         "drawn_iou": 1 - soft_iou(probability[:, OTHER] * batch.faces, truth[:, OTHER] * batch.faces),
     }
 
