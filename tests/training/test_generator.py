@@ -51,6 +51,7 @@ from vcam.training.losses import (  # noqa: E402
     spots_loss,
     stubble_loss,
     texture_loss,
+    unlike_loss,
 )
 from vcam.training.mesher import MESH_POINTS  # noqa: E402
 from vcam.training.mix import mix  # noqa: E402
@@ -113,11 +114,12 @@ def test_the_lift_keeps_every_cosine() -> None:
     np.testing.assert_allclose(teachers_part(both[0]), a, atol=1e-5)
 
 
-def test_the_net_gives_colour_and_mask_of_the_targets_size() -> None:
+@pytest.mark.parametrize("size", [128, 256])
+def test_the_net_gives_colour_and_mask_of_the_targets_size(size: int) -> None:
     net = AeiNet(TINY)
-    colour, logit = net(torch.zeros(2, 3, 256, 256), torch.from_numpy(unit(2, 512)))
-    assert colour.shape == (2, 3, 256, 256)
-    assert logit.shape == (2, 1, 128, 128)
+    colour, logit = net(torch.zeros(2, 3, size, size), torch.from_numpy(unit(2, 512)))
+    assert colour.shape == (2, 3, size, size)
+    assert logit.shape == (2, 1, size // 2, size // 2)
     assert float(colour.detach().abs().max()) <= 1
 
 
@@ -141,7 +143,7 @@ def test_a_new_net_has_the_size_that_is_promised() -> None:
     settings = AeiNetSettings()
     assert all(c % 16 == 0 for c in settings.channels)
     parameters = sum(p.numel() for p in AeiNet(settings).parameters())
-    assert 7.3e6 < parameters < 7.7e6
+    assert 5.9e6 < parameters < 6.3e6
 
 
 def test_the_head_starts_without_a_lattice() -> None:
@@ -204,6 +206,14 @@ def test_losses_vanish_for_the_right_answer_and_grow_with_the_error() -> None:
     same = torch.from_numpy(unit(3, 128))
     assert float(identity_loss(same, same)) == pytest.approx(0, abs=1e-6)
     assert float(identity_loss(same, -same)) == pytest.approx(2, abs=1e-6)
+
+
+def test_the_least_like_count_most() -> None:
+    cosines = torch.tensor([0.9, 0.3], requires_grad=True)
+    unlike_loss(cosines).backward()  # type: ignore[no-untyped-call]
+    assert cosines.grad is not None
+    assert float(cosines.grad[1] / cosines.grad[0]) == pytest.approx(7)
+    assert float(unlike_loss(torch.ones(3))) == 0
 
 
 def test_a_blush_counts_and_a_shadow_does_not() -> None:
@@ -467,7 +477,6 @@ def test_glasses_are_in_the_target_alone_and_left_to_it(faces: data.Faces, tmp_p
 def test_emphasis_moves_styles_away_from_the_mean_one() -> None:
     torch.manual_seed(0)
     identity, people = AeiNet(TINY).identity, torch.from_numpy(nobodies(500))
-    torch.nn.init.normal_(identity.places.maps.weight)
     with torch.no_grad():
         before = identity(people)
         mean = before.mean(0)
@@ -602,7 +611,7 @@ def test_held_back_people_are_never_trained_on(faces: data.Faces, tmp_path: Path
 
 def tiny_run(steps: int) -> tuple[Callable[[int], torch.Tensor], Callable[..., dict[str, torch.Tensor]], Plan]:
     def batch(step: int) -> torch.Tensor:
-        return torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(step)) * 2 - 1
+        return torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(step)) * 2 - 1
 
     def losses(net: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
         colour, logit = net(x, torch.from_numpy(unit(2, 512)))
@@ -637,7 +646,6 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path: Path) -> None
 def test_the_exported_graphs_agree_with_torch() -> None:
     torch.manual_seed(0)
     net = AeiNet(TINY).eval()
-    torch.nn.init.normal_(net.identity.places.maps.weight)
     graphs = generator_graphs(net)
     target = np.random.default_rng(0).uniform(-1, 1, (1, 3, 256, 256)).astype(np.float32)
     embedding, wearer = unit(1, 512), unit(1, 512, seed=1)
@@ -654,22 +662,6 @@ def test_the_exported_graphs_agree_with_torch() -> None:
         swap, mask = generator.run(["swap", "mask"], {"target": target, "style": style})
         np.testing.assert_allclose(swap, colour.numpy(), atol=tolerance)
         np.testing.assert_allclose(mask, mask_of(logit).numpy(), atol=tolerance)
-
-
-def test_what_an_identity_has_at_a_place_is_seen_there_and_nowhere_far() -> None:
-    torch.manual_seed(0)
-    net, target, worn = AeiNet(TINY).eval(), torch.rand(1, 3, 256, 256), torch.from_numpy(unit(1, 512))
-    places = net.identity.places
-    for norm in (m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)):
-        norm.reset_running_stats()
-    with torch.no_grad():
-        before = net(target, worn)[0]
-        finest = places.maps.bias[-(32**2) :].view(32, 32)  # of the finest level, a place is 8 px wide
-        finest[4:6, 20:22] = 5
-        changed = (net(target, worn)[0] - before).abs().amax((0, 1)) > 1e-5
-    rows, columns = (np.flatnonzero(changed.any(axis).numpy()) for axis in (1, 0))
-    assert 0 <= rows[0] < 4 * 8 < 6 * 8 <= rows[-1] < 14 * 8
-    assert 10 * 8 < columns[0] < 20 * 8 < 22 * 8 <= columns[-1] < 32 * 8
 
 
 def test_the_details_gain_can_be_folded_into_weights_and_back() -> None:

@@ -55,7 +55,7 @@ def test_a_small_net_read_back_is_the_same_function(name, tmp_path):
 
 
 def test_the_generator_read_back_is_the_same_function_in_training_too(tmp_path):
-    targets = torch.rand(8, 3, 256, 256) * 2 - 1
+    targets = torch.rand(8, 3, 64, 64) * 2 - 1
     identities = torch.nn.functional.normalize(torch.randn(8, 512))
 
     def run(net):
@@ -74,7 +74,7 @@ def test_the_generator_read_back_is_the_same_function_in_training_too(tmp_path):
 
 
 def test_a_generator_goes_on_with_wider_identity_layers(tmp_path):
-    targets = torch.rand(2, 3, 256, 256) * 2 - 1
+    targets = torch.rand(2, 3, 64, 64) * 2 - 1
     identities = torch.nn.functional.normalize(torch.randn(2, 512))
     narrow = settled(AeiNet(TINY), lambda net: net(targets, identities))
     export_generator(narrow, tmp_path)

@@ -59,7 +59,7 @@ class _IdentityGraph(nn.Module):
     def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """Embedding (1, 512) of unit length -> style and away, each (1, K)."""
         mapped = self.net.mapped(embedding)
-        style, common = self.net.styled(torch.cat([mapped, self.common])).split(1)  # type: ignore[list-item]
+        style, common = self.net.styles(torch.cat([mapped, self.common])).split(1)  # type: ignore[list-item]
         return style, WEARER_SHARE * (style - common)
 
 

@@ -105,8 +105,8 @@ class Weights:
 
     Attributes:
         reconstruct: against the known answer (reverse pairs).
-        identity_reverse, identity_swap: 1 - cosine to the worn identity.
-        details: the same of the details, which our own embedder sees (half of the swaps); without that net nothing.
+        identity_reverse, identity_swap: 1 - cosine to the worn identity; of swaps its square.
+        details: that square of the details, which our own embedder sees (half of the swaps); without that net nothing.
         recognised: 1 - cosine to a picture of who is worn, by a recogniser whose vectors the generator is not given
             (swaps); without that net nothing.
         likeness: cosine to the target's own person, where above 0 (swaps).
@@ -139,7 +139,7 @@ class Weights:
     reconstruct: float = 4.0
     identity_reverse: float = 1.0
     identity_swap: float = 11.0
-    details: float = 12.0
+    details: float = 17.0
     recognised: float = 5.0
     likeness: float = 8.0
     likeness_details: float = 5.0
@@ -248,6 +248,11 @@ def mask_loss(logit: Tensor, batch: Batch) -> Tensor:
 def identity_loss(made: Tensor, wanted: Tensor) -> Tensor:
     """1 - cosine of unit vectors (B, D)."""
     return (1 - (made * wanted).sum(1)).mean()
+
+
+def unlike_loss(cosines: Tensor) -> Tensor:
+    """The mean of (1 - cosine) squared: whoever is not recognised yet counts more than who already is."""
+    return (1 - cosines).square().mean()
 
 
 def details_cosine(details: Tensor, identities: Tensor) -> Tensor:
@@ -471,10 +476,10 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         opinions["recognised"] = weights.recognised * recognised_loss(guides, without_forehead, batch)
     if details is not None and len(details):
         worn_details, own_details = (details_cosine(details, z) for z in (batch.identities, batch.own_identities))
-        opinions["details"] = weights.details * (1 - worn_details).mean()
+        opinions["details"] = weights.details * unlike_loss(worn_details)
         opinions["likeness_details"] = weights.likeness_details * own_details.clamp_min(0).mean()
     return opinions | {
-        "identity_swap": weights.identity_swap * identity_loss(made, batch.teacher_identities[n:]),
+        "identity_swap": weights.identity_swap * unlike_loss((made * batch.teacher_identities[n:]).sum(1)),
         "likeness": weights.likeness * (made * batch.own_teacher_identities[n:]).sum(1).clamp_min(0).mean(),
         "chroma": weights.chroma * chroma_loss(swaps, coarse_targets, skin),
         "light": weights.light * light_loss(swaps, coarse_targets),

@@ -25,7 +25,6 @@ from torch.nn.utils.parametrizations import spectral_norm
 from vcam.training.identity_space import DIMENSIONS, details_matrix, nobodies
 from vcam.training.tints import natural_colours
 
-_SIDE = 128  # S; of it the levels' sides are told
 _PATCH = 4  # pixels per side that the stem folds into channels, and the head unfolds
 _SLOPE = 0.1
 _FINE = 32  # channels at S/2
@@ -47,18 +46,14 @@ class AeiNetSettings:
         channels: of the levels at 1/4, 1/8, 1/16 and 1/32 of the resolution.
         repeats: AAD blocks of each level; all but its first do nothing at first.
         identity_channels: of the two hidden layers that map the embedding.
-        placed: numbers that say of each place of a level what is particular about a face there.
-        place_codes: by so many numbers all of them are told.
     """
 
     channels: tuple[int, int, int, int] = (64, 128, 192, 256)
     repeats: tuple[int, int, int, int] = (2, 2, 1, 1)
     identity_channels: int = 384
-    placed: tuple[int, int, int, int] = (4, 12, 40, 48)
-    place_codes: int = 128
 
 
-TINY = AeiNetSettings((16, 16, 32, 32), identity_channels=16, placed=(1, 1, 2, 2), place_codes=4)  # for tests
+TINY = AeiNetSettings(channels=(16, 16, 32, 32), identity_channels=16)  # for tests
 
 
 def _activate(x: Tensor) -> Tensor:
@@ -103,17 +98,12 @@ class AadLayer(nn.Module):
             self.attributes.bias.copy_(torch.cat([torch.ones(channels), torch.zeros(channels)]))  # type: ignore[union-attr]
             self.attention.bias.zero_()  # type: ignore[union-attr]
 
-    def forward(self, h: Tensor, z_attr: Tensor, style: Tensor, places: Tensor | None = None) -> Tensor:
-        """H (B, C, H, W), z_attr (B, Ca, H, W), style (B, 2C): gain and bias of the identity.
-
-        Where places (B, C, H, W) are given, the identity's bias is another at each place by so much.
-        """
+    def forward(self, h: Tensor, z_attr: Tensor, style: Tensor) -> Tensor:
+        """H (B, C, H, W), z_attr (B, Ca, H, W), style (B, 2C): gain and bias of the identity."""
         h = self.norm(h)
         attention = torch.sigmoid(self.attention(h))  # (B, 1, H, W)
         gain_attr, bias_attr = self.attributes(z_attr).split(self.channels, 1)
         gain_id, bias_id = style[:, :, None, None].split(self.channels, 1)
-        if places is not None:
-            bias_id = bias_id + places
         by_attributes = torch.addcmul(bias_attr, h, gain_attr)
         by_identity = torch.addcmul(bias_id, h, gain_id)
         return by_attributes + attention * (by_identity - by_attributes)
@@ -131,10 +121,10 @@ class AadBlock(nn.Module):
         self.shortcut = nn.Conv2d(channels_in, channels, 1, bias=False) if channels_in != channels else nn.Identity()
         self.style_size = 2 * (channels_in + channels)
 
-    def forward(self, h: Tensor, z_attr: Tensor, style: Tensor, places: Tensor | None = None) -> Tensor:
-        """H (B, Cin, H, W) -> (B, C, H, W); style (B, style_size), places (B, Cin, H, W) or none."""
+    def forward(self, h: Tensor, z_attr: Tensor, style: Tensor) -> Tensor:
+        """H (B, Cin, H, W) -> (B, C, H, W); style (B, style_size)."""
         style1, style2 = style.split([2 * self.aad1.channels, 2 * self.aad2.channels], 1)
-        residual = self.conv1(_activate(self.aad1(h, z_attr, style1, places)))
+        residual = self.conv1(_activate(self.aad1(h, z_attr, style1)))
         residual = self.conv2(_activate(self.aad2(residual, z_attr, style2)))
         return self.shortcut(h) + residual  # type: ignore[no-any-return]
 
@@ -231,58 +221,11 @@ def enlarged_apart(x: Tensor) -> Tensor:
         return functional.conv2d(padded, _BILINEAR.to(x.device).repeat(channels, 1, 1, 1), groups=channels)
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
-    """Where the generator takes what an identity has at each place: the first AAD layer of a level.
-
-    Attributes:
-        side: of the level in places, for a picture of the usual size.
-        channels: of the layer.
-        placed: numbers of each place from which they are made.
-    """
-
-    side: int
-    channels: int
-    placed: int
-
-
-class IdentityPlaces(nn.Module):
-    """What is particular about a face at each place of every level, at first nothing.
-
-    Gains and biases are the same everywhere, and the generator itself must know where a brow goes. A face's crop is
-    always aligned, so where its features lie can be told beforehand: that costs nothing when it is worn, for it is
-    folded into the style. All of it is linear in a few codes, as a face is in eigenfaces (Turk and Pentland, 1991).
-    """
-
-    def __init__(self, channels: int, codes: int, levels: list[Level]):
-        super().__init__()
-        self.levels = levels
-        self.sizes = [level.placed * level.side**2 for level in levels]
-        self.codes = nn.Linear(channels, codes, bias=False)
-        self.maps = nn.Linear(codes, sum(self.sizes))
-        self.spread = nn.ModuleList(nn.Conv2d(level.placed, level.channels, 1, bias=False) for level in levels)
-        nn.init.zeros_(self.maps.weight)
-        nn.init.zeros_(self.maps.bias)
-
-    def forward(self, mapped: Tensor) -> Tensor:
-        """Mapped identity (B, channels) -> (B, P), the levels' (channels, side, side) flat, one after the other."""
-        parts = self.maps(self.codes(mapped)).split(self.sizes, 1)
-        each = zip(parts, self.levels, self.spread, strict=True)
-        return torch.cat([spread(x.unflatten(1, (n.placed, n.side, n.side))).flatten(1) for x, n, spread in each], 1)
-
-    @torch.no_grad()
-    def emphasise(self, factor: float, mean: Tensor) -> None:
-        """As ``IdentityStyle.emphasise``; mean (channels,)."""
-        self.maps.bias += (1 - factor) * (self.maps.weight @ self.codes(mean))
-        self.maps.weight *= factor
-
-
 class IdentityStyle(nn.Module):
-    """The identity embedding to the gains and biases of every AAD layer, and what it adds at each place."""
+    """The identity embedding to the gains and biases of every AAD layer."""
 
-    def __init__(self, settings: AeiNetSettings, gains: Tensor, levels: list[Level]):
+    def __init__(self, channels: int, gains: Tensor):
         super().__init__()
-        channels = settings.identity_channels
         self.mapping = nn.Sequential(
             nn.Linear(DIMENSIONS, channels),
             nn.LeakyReLU(_SLOPE),
@@ -290,7 +233,6 @@ class IdentityStyle(nn.Module):
             nn.LeakyReLU(_SLOPE),
         )
         self.styles = nn.Linear(channels, len(gains))
-        self.places = IdentityPlaces(channels, settings.place_codes, levels)
         self.details_gain = DETAILS_GAIN
         self.register_buffer("details", torch.from_numpy(details_matrix()), persistent=False)
         self.register_buffer("strangers", torch.from_numpy(nobodies(_STRANGERS)), persistent=False)
@@ -300,7 +242,7 @@ class IdentityStyle(nn.Module):
 
     def forward(self, z_id: Tensor) -> Tensor:
         """z_id (B, 512) of unit length -> style (B, K)."""
-        return self.styled(self.mapped(z_id))
+        return self.styles(self.mapped(z_id))  # type: ignore[no-any-return]
 
     def mapped(self, z_id: Tensor) -> Tensor:
         """z_id (B, 512) of unit length -> (B, identity_channels), of which a style is a linear function."""
@@ -326,10 +268,6 @@ class IdentityStyle(nn.Module):
         first.copy_(self._louder(first, 1 / DETAILS_GAIN))
         self.details_gain = DETAILS_GAIN
 
-    def styled(self, mapped: Tensor) -> Tensor:
-        """Mapped identities (B, identity_channels) -> style (B, K)."""
-        return torch.cat([self.styles(mapped), self.places(mapped)], 1)
-
     def common(self) -> Tensor:
         """Strangers, mapped, in the mean: (1, identity_channels). Their mean style is that of nobody in particular."""
         return self.mapped(self.strangers).mean(0, keepdim=True)  # type: ignore[arg-type]
@@ -345,7 +283,7 @@ class IdentityStyle(nn.Module):
             z_wearer: of unit length; a row of zeros where nobody knows who wears it takes nothing.
         """
         known = z_wearer.square().sum(1, keepdim=True)
-        return WEARER_SHARE * known * (self(z_wearer) - self.styled(self.common()))  # type: ignore[no-any-return]
+        return WEARER_SHARE * known * (self(z_wearer) - self.styles(self.common()))  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def emphasise(self, factor: float, z_ids: Tensor) -> None:
@@ -360,7 +298,6 @@ class IdentityStyle(nn.Module):
         mean = self.mapped(z_ids).mean(0)
         self.styles.bias += (1 - factor) * (self.styles.weight @ mean)
         self.styles.weight *= factor
-        self.places.emphasise(factor, mean)
 
 
 class AadGenerator(nn.Module):
@@ -383,16 +320,9 @@ class AadGenerator(nn.Module):
         self.head = Head(fine_to_coarse[0])
         self.sharpener = Sharpener()
         self.style_sizes = [block.style_size for block in self.blocks]
-        self.begins = [index == 0 or level != self.levels[index - 1] for index, level in enumerate(self.levels)]
-        sides, placed = [_SIDE // 2 ** (5 - level) for level in range(4)], settings.placed[::-1]
-        self.places = [
-            Level(sides[level], block.aad1.channels, placed[level])  # type: ignore[union-attr, arg-type]
-            for block, level, begins in zip(self.blocks, self.levels, self.begins, strict=True)
-            if begins
-        ]
 
     def forward(self, x_t: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
-        """X_t (B, 3, 2S, 2S) RGB in -1..1, S = 128; style (B, K).
+        """X_t (B, 3, 2S, 2S) RGB in -1..1, S a multiple of 32; style (B, K).
 
         Returns:
             colour (B, 3, 2S, 2S) in -1..1, mask logit (B, 1, S, S).
@@ -400,24 +330,16 @@ class AadGenerator(nn.Module):
         coarse = halve(x_t)
         attributes = self.encoder(coarse)
         h = attributes[0]
-        parts = style[:, : sum(self.style_sizes)].split(self.style_sizes, 1)
-        placed = self._placed(style[:, sum(self.style_sizes) :])
-        each = zip(self.blocks, self.levels, self.rises, self.begins, parts, strict=True)
-        for block, level, rises, begins, part in each:
+        parts = style.split(self.style_sizes, 1)
+        for block, level, rises, part in zip(self.blocks, self.levels, self.rises, parts, strict=True):
             if rises:
                 h = functional.interpolate(h, scale_factor=2.0, mode="nearest")
-            h = block(h, attributes[level], part, next(placed) if begins else None)
+            h = block(h, attributes[level], part)
         out, features = self.head(h)
         finest = functional.pixel_unshuffle(x_t, 2) - enlarged_apart(coarse)
         logit = out[:, 3:]
         apart = natural_colours(self.sharpener(out, features, finest), coarse, _decided(logit.detach()))
         return functional.pixel_shuffle(apart.clamp(-1, 1), 2), logit
-
-    def _placed(self, flat: Tensor) -> Iterator[Tensor]:
-        """The end of a style (B, P) -> of each level (B, channels, side, side)."""
-        parts = flat.split([level.channels * level.side**2 for level in self.places], 1)
-        for part, level in zip(parts, self.places, strict=True):
-            yield part.unflatten(1, (level.channels, level.side, level.side))
 
 
 class AeiNet(nn.Module):
@@ -427,8 +349,7 @@ class AeiNet(nn.Module):
         super().__init__()
         self.settings = settings
         self.generator = AadGenerator(settings)
-        gains = torch.cat(list(_neutral_styles(self.generator)))
-        self.identity = IdentityStyle(settings, gains, self.generator.places)
+        self.identity = IdentityStyle(settings.identity_channels, torch.cat(list(_neutral_styles(self.generator))))
 
     def forward(self, x_t: Tensor, z_id: Tensor, z_wearer: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """X_t (B, 3, 2S, 2S), z_id (B, 512) -> colour (B, 3, 2S, 2S) in -1..1, mask logit (B, 1, S, S).
