@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import platformdirs
 
 from vcam.catalogue import built_in_faces, find_models_folder, read_pack
@@ -177,14 +176,13 @@ class Library:
             BadPhoto: a photo cannot be used; the sentence says why.
             BadInput: the name is taken, or the consent record is not complete.
         """
-        from vcam.pipeline.enrol import enrol_photo
+        from vcam.pipeline.enrol import enrol_photo, mean_identity
 
         self._refuse_built_in(name)
         stated = Statement(basis, note)
         enrolled = [enrol_photo(photo, self._models, stated, notice, (which or {}).get(photo, 0)) for photo in photos]
         contents = [photo.data for photo in photos]
-        mean = np.mean([source.embedding for source in enrolled], axis=0)
-        embedding = (mean / np.linalg.norm(mean)).astype(np.float32)
+        embedding = mean_identity([source.embedding for source in enrolled])
         consent = enrolled[0].consent if looks is None else confirmed(enrolled[0].consent, embedding, looks)
         added = self.gallery().add(name, embedding, consent, contents, enrolled[0].image)
         self.reload()

@@ -153,7 +153,12 @@ def embed_again(crop: Image, photos: Sequence[bytes], models: Path) -> Embedding
             image = decode_photo(Photo("photo", photo))
             found = [embed(image, landmarks5_from(fit.landmarks)) for fit in find_faces(image, models)]
             kept += sorted(found, key=lambda one: float(one @ wanted))[-1:]
-    mean = np.mean(kept or [wanted], axis=0)
+    return mean_identity(kept or [wanted])
+
+
+def mean_identity(embeddings: Sequence[Embedding]) -> Embedding:
+    """One identity of several of a person: float32 (512,) each and in return, unit length."""
+    mean = np.mean(embeddings, axis=0)
     return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 

@@ -103,7 +103,7 @@ class Gallery:
 
     def outdated(self, face: GalleryFace) -> bool:
         """Whether its embedding is of another network than the present one, and its photos are there to read anew."""
-        return face.embedder != self._embedder and bool(face.photo_sha256) and face.source.image is not None
+        return face.embedder != self._embedder and bool(face.photo_sha256)
 
     def renew(self, face: GalleryFace, embedding: Embedding) -> Source:
         """Put the present network's embedding of a face's photos in place of what another network gave."""

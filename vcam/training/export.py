@@ -54,13 +54,12 @@ class _IdentityGraph(nn.Module):
         self.net = copy.deepcopy(identity)
         self.net.fold()
         with torch.no_grad():
-            self.register_buffer("common", identity.common())
+            self.register_buffer("common", identity.styles(identity.common()))
 
     def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """Embedding (1, 512) of unit length -> style and away, each (1, K)."""
-        mapped = self.net.mapped(embedding)
-        style, common = self.net.styles(torch.cat([mapped, self.common])).split(1)  # type: ignore[list-item]
-        return style, WEARER_SHARE * (style - common)
+        style = self.net(embedding)
+        return style, WEARER_SHARE * (style - self.common)
 
 
 def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> onnx.ModelProto:
