@@ -62,12 +62,11 @@ from vcam.training.networks import (  # noqa: E402
     AeiNetSettings,
     Critic,
     Sharpener,
-    enlarge,
-    halve,
     mask_of,
 )
 from vcam.training.pairs import head_pose, pseudo_input, thin_plate_field  # noqa: E402
 from vcam.training.pool import LABELLED_SHARE, are_expressive, chances_of, gather  # noqa: E402
+from vcam.training.scales import enlarge, halve  # noqa: E402
 from vcam.training.smooth_faces import average_face, beautified  # noqa: E402
 from vcam.training.teachers import Teacher  # noqa: E402
 

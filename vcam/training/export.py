@@ -21,6 +21,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from vcam.training.cpu_forms import with_cpu_forms
 from vcam.training.data import LARGE
 from vcam.training.identity_space import DIMENSIONS, nobodies
 from vcam.training.loop import load_mean, read_checkpoint
@@ -102,6 +103,11 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
     return halved
 
 
+def as_shipped(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """A float32 graph in the form that ships: nodes that the CPU likes, large weights as float16."""
+    return store_half(with_cpu_forms(graph))
+
+
 def generator_graphs(net: AeiNet) -> dict[str, onnx.ModelProto]:
     """The two float32 graphs of a generator.
 
@@ -123,7 +129,7 @@ def export_generator(net: AeiNet, models_dir: Path) -> list[Path]:
     written = []
     for name, graph in generator_graphs(net).items():
         written.append(models_dir / f"{name}.onnx")
-        write_atomically(written[-1], store_half(graph).SerializeToString())
+        write_atomically(written[-1], as_shipped(graph).SerializeToString())
         register(models_dir, name, written[-1].name)
     return written
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vcam.errors import BadInput
-from vcam.training.export import OPSET, export_generator, load_generator, store_half
+from vcam.training.export import OPSET, as_shipped, export_generator, load_generator
 from vcam.training.loop import load_mean
 from vcam.training.pack import register, write_atomically
 from vcam.training.small_nets import (
@@ -87,7 +87,7 @@ def export_small(name: str, net: nn.Module, models_dir: Path) -> Path:
     """Write ``NAME.onnx`` and enter it in the pack's list; returns its path."""
     models_dir.mkdir(parents=True, exist_ok=True)
     path = models_dir / f"{name}.onnx"
-    write_atomically(path, store_half(graph_of(name, net)).SerializeToString())
+    write_atomically(path, as_shipped(graph_of(name, net)).SerializeToString())
     register(models_dir, name, path.name)
     return path
 

@@ -16,7 +16,8 @@ from torch.nn import functional
 from vcam import topology as topo
 from vcam.training.guides import EXPRESSION, Guides
 from vcam.training.identity_space import DETAILS_SHARE
-from vcam.training.networks import Contest, enlarge, halve
+from vcam.training.networks import Contest
+from vcam.training.scales import enlarge, halve
 
 _EXACT = 0.1  # a pixel of 192: a smile is made of errors no larger than two
 _OWN_PLACES = 4.0

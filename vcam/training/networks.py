@@ -23,14 +23,13 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from vcam.training.identity_space import DIMENSIONS, details_matrix, nobodies
+from vcam.training.scales import by_place, enlarge, enlarged_apart, halve
 from vcam.training.tints import natural_colours
 
 _PATCH = 4  # pixels per side that the stem folds into channels, and the head unfolds
 _SLOPE = 0.1
 _FINE = 32  # channels at S/2
 _SHARP = 32  # channels at S of the layers that bring S to 2S
-_NEAR_AND_FAR = ((1, 3, 0), (0, 3, 1))  # quarters: what the two halves of a pixel take of its neighbours
-_BILINEAR = torch.tensor([[[[v * h / 16 for h in x] for v in y]] for y in _NEAR_AND_FAR for x in _NEAR_AND_FAR])
 _DECISION = 2.5
 WEARER_SHARE = 0.25  # of what is particular about the wearer's own face, taken from what is worn
 DETAILS_GAIN = 6.0  # by which the mapping hears them louder: they came to it late, and are learnt the sooner
@@ -103,10 +102,18 @@ class AadLayer(nn.Module):
         h = self.norm(h)
         attention = torch.sigmoid(self.attention(h))  # (B, 1, H, W)
         gain_attr, bias_attr = self.attributes(z_attr).split(self.channels, 1)
-        gain_id, bias_id = style[:, :, None, None].split(self.channels, 1)
         by_attributes = torch.addcmul(bias_attr, h, gain_attr)
-        by_identity = torch.addcmul(bias_id, h, gain_id)
+        by_identity = self._styled(h, style)
         return by_attributes + attention * (by_identity - by_attributes)
+
+    def _styled(self, h: Tensor, style: Tensor) -> Tensor:
+        """H (B, C, H, W) times a gain, plus a bias, for each channel; style (B, 2C), B = 1 in an export."""
+        if torch.onnx.is_in_onnx_export():  # a norm of mean 0 and variance 1 is one node for both
+            gain, bias = style.reshape(-1).split(self.channels)
+            zeros = torch.zeros(self.channels)
+            return functional.batch_norm(h, zeros, zeros + 1, gain, bias, eps=0.0)
+        gain, bias = style[:, :, None, None].split(self.channels, 1)
+        return torch.addcmul(bias, h, gain)
 
 
 class AadBlock(nn.Module):
@@ -187,8 +194,8 @@ class Sharpener(nn.Module):
         seen = torch.cat([out, functional.pixel_shuffle(features, 2), finest], 1)  # (B, 24, S, S)
         added, gate = self.add(_activate(self.look(seen))).split([12, 4], 1)
         colour = torch.tanh(enlarged_apart(out[:, :3]) + added)
-        colour = colour + torch.sigmoid(gate.repeat(1, 3, 1, 1)) * finest
-        return colour.clamp(-1, 1)
+        let_through = by_place(finest) * torch.sigmoid(gate).unsqueeze(1)  # (B, 3, 4, S, S)
+        return (colour + let_through.reshape(finest.shape)).clamp(-1, 1)
 
 
 def mask_of(logit: Tensor) -> Tensor:
@@ -201,24 +208,6 @@ def mask_of(logit: Tensor) -> Tensor:
 
 def _decided(logit: Tensor) -> Tensor:
     return torch.sigmoid(_DECISION * logit)
-
-
-def halve(x: Tensor) -> Tensor:
-    """(B, C, 2S, 2S) -> (B, C, S, S), means of 2 x 2."""
-    return functional.avg_pool2d(x, 2)
-
-
-def enlarge(x: Tensor) -> Tensor:
-    """(B, C, S, S) -> (B, C, 2S, 2S), bilinear."""
-    return functional.pixel_shuffle(enlarged_apart(x), 2)
-
-
-def enlarged_apart(x: Tensor) -> Tensor:
-    """(B, C, S, S) -> (B, 4C, S, S): the bilinear enlargement as ``pixel_unshuffle`` would part it, cheaper to make."""
-    channels = x.shape[1]
-    with torch.autocast(x.device.type, enabled=False):  # rounded, it would be noise in the finest detail
-        padded = functional.pad(x.float(), (1, 1, 1, 1), mode="replicate")
-        return functional.conv2d(padded, _BILINEAR.to(x.device).repeat(channels, 1, 1, 1), groups=channels)
 
 
 class IdentityStyle(nn.Module):

@@ -31,9 +31,10 @@ from vcam.training.export import load_generator
 from vcam.training.face_masks import face_masks
 from vcam.training.identity_space import basis
 from vcam.training.losses import Weights, chroma_loss, spots_loss
-from vcam.training.networks import AeiNet, halve, mask_of
+from vcam.training.networks import AeiNet, mask_of
 from vcam.training.pack import write_atomically
 from vcam.training.pairs import likeness_of
+from vcam.training.scales import halve
 from vcam.training.smooth_faces import average_face
 
 FAR = 0.35  # the greatest cosine to any training identity

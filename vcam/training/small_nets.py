@@ -133,15 +133,13 @@ class DetectorNet(nn.Module):
 
 def decode_cells(raw: Tensor, stride: int) -> Tensor:
     """One level's raw [B, 15, h, w] to [B, h w, 15] in pixels."""
-    h, w = raw.shape[2], raw.shape[3]
-    rows, columns = (torch.arange(n, dtype=raw.dtype, device=raw.device) for n in (h, w))
-    y, x = torch.meshgrid(rows, columns, indexing="ij")
-    cells = (torch.stack([x, y], 2).view(1, h * w, 2) + 0.5) * stride  # [1, h w, 2]
-    flat = raw.flatten(2).transpose(1, 2)  # [B, h w, 15]
-    centre = cells + flat[:, :, 1:3] * stride
-    half = torch.exp(flat[:, :, 3:5].clamp(-4.0, 4.0)) * stride
-    points = flat[:, :, 5:].unflatten(2, (5, 2)) * stride + cells.unsqueeze(2)
-    return torch.cat([flat[:, :, :1], centre - half, centre + half, points.flatten(2)], 2)
+    score, offset, size, points = raw.split([1, 2, 2, 10], 1)
+    ones = torch.ones_like(score)
+    cells = torch.cat([ones.cumsum(3), ones.cumsum(2)], 1) - 0.5  # [B, 2, h, w], x and y: fewer nodes than a mesh grid
+    centre = cells + offset
+    half = torch.exp(size.clamp(-4.0, 4.0))
+    places = torch.cat([centre - half, centre + half, points + cells.repeat(1, 5, 1, 1)], 1)
+    return torch.cat([score, places * stride], 1).flatten(2).transpose(1, 2)
 
 
 class DetectorExport(nn.Module):

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vcam.training.scales import by_place, halve
+
 _SKIN_REACH = 7  # of the maps, twice: so far round a place the skin's colour is looked for
 _SMOOTH = 5  # of the maps, twice: a swap's colour changes no finer than this
 _NEAR = 5  # of the maps: so near must the target have a tint for the swap to have it
@@ -37,9 +39,9 @@ def natural_colours(apart: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
 
 
 def _natural_colours(apart: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    folded = apart.unflatten(1, (3, 4))  # (B, 3, 4, S, S)
-    bright, colour = folded.mean(1), folded.mean(2)  # (B, 4, S, S), (B, 3, S, S)
-    maps = functional.avg_pool2d(torch.cat([targets, colour, mask], 1), 2)  # (B, 7, S/2, S/2)
+    red, green, blue = apart.chunk(3, 1)
+    bright, colour = (red + green + blue) / 3, by_place(apart).mean(2)  # (B, 4, S, S), (B, 3, S, S)
+    maps = halve(torch.cat([targets, colour, mask], 1))  # (B, 7, S/2, S/2)
     own, made, weight = maps.split([3, 3, 1], 1)
     weight = weight + _LEAST
     own_bright, made_bright = own.mean(1, keepdim=True), made.mean(1, keepdim=True)
@@ -53,7 +55,7 @@ def _natural_colours(apart: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     beyond = beyond - beyond.mean(1, keepdim=True)
     maps = functional.interpolate(torch.cat([share + 1, beyond - 1], 1), scale_factor=2.0, mode="bilinear")
     gain, offset = maps.unsqueeze(2).split([3, 3], 1)  # (B, 3, 1, S, S)
-    return (gain * (bright + 1).unsqueeze(1) + offset).flatten(1, 2)
+    return (gain * (bright + 1).unsqueeze(1) + offset).reshape(apart.shape)
 
 
 def _blurred(maps: Tensor, side: int) -> Tensor:

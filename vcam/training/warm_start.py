@@ -42,8 +42,11 @@ def warm_start(net: nn.Module, path: Path, run: Run, *, prefix: str = "net.") ->
     named = {name.removeprefix(prefix): value for name, value in tensors.items()}
     named = {name: grown(value, state[name]) for name, value in named.items() if name in state}
     convs = [n for n in graph.node if n.op_type == "Conv" and len(n.input) == 3]  # without a bias: a fixed enlargement
-    strangers = [n for n in convs if n.input[1].removeprefix(prefix) not in named]
-    folded = [[tensors[name] for name in node.input[1:] if name in tensors] for node in strangers]
+    stored = _stored_under(graph)
+    parameters = [[stored[name] for name in node.input[1:] if name in stored] for node in convs]
+    folded = [
+        [tensors[n] for n in names] for names in parameters if names and names[0].removeprefix(prefix) not in named
+    ]
     pairs = [(conv, norm) for conv, norm in _folded_pairs(net, run) if f"{_name_of(net, conv)}.weight" not in named]
     try:
         if len(pairs) != len(folded):
@@ -98,6 +101,15 @@ def grown(narrow: Tensor, wide: Tensor) -> Tensor:
     result[: len(narrow)] = 0
     result[tuple(slice(0, size) for size in narrow.shape)] = narrow
     return result
+
+
+def _stored_under(graph: onnx.GraphProto) -> dict[str, str]:
+    """For each value that is a parameter, cast, moved or split (``cpu_forms``), the name under which it is stored."""
+    stored = {tensor.name: tensor.name.removesuffix("_half") for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type in ("Cast", "Reshape", "Transpose", "Split") and node.input[0] in stored:
+            stored |= dict.fromkeys(node.output, stored[node.input[0]])
+    return stored
 
 
 def _tensor(stored: onnx.TensorProto) -> Tensor:
