@@ -39,7 +39,6 @@ from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402
     chroma_loss,
     composite,
-    contest_losses,
     finest,
     ghost_loss,
     halos_loss,
@@ -60,7 +59,6 @@ from vcam.training.networks import (  # noqa: E402
     WEARER_SHARE,
     AeiNet,
     AeiNetSettings,
-    Critic,
     Sharpener,
     mask_of,
 )
@@ -162,18 +160,6 @@ def test_fine_detail_is_added_only_once_it_has_been_learnt() -> None:
     with torch.no_grad():
         head.detail.weight.normal_()
     assert not torch.equal(head(h)[0], before)
-
-
-def test_a_contest_teaches_each_side_its_own_part() -> None:
-    critic, made, real = Critic((16, 16, 16)), torch.rand(2, 3, 32, 32, requires_grad=True), torch.rand(2, 3, 32, 32)
-    makers, critics = contest_losses(critic, made, real, torch.ones(2, 1, 32, 32))
-    (to_made,) = torch.autograd.grad(makers, made, retain_graph=True)
-    assert to_made.abs().max() > 0
-    parameters = [p for p in critic.parameters() if p.requires_grad]
-    assert all(g is None for g in torch.autograd.grad(makers, parameters, allow_unused=True, retain_graph=True))
-    (nothing,) = torch.autograd.grad(critics, made, allow_unused=True, retain_graph=True)
-    assert nothing is None
-    assert all(g is not None for g in torch.autograd.grad(critics, parameters, allow_unused=True))
 
 
 def test_rare_people_are_worn_as_often_as_frequent_ones() -> None:

@@ -19,9 +19,10 @@ import onnxruntime as ort  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from vcam.errors import BadInput, ModelMissing  # noqa: E402
+from vcam.training.batch import Batch  # noqa: E402
 from vcam.training.guides import EXPRESSION, Guides, sampling_grid  # noqa: E402
 from vcam.training.identity_space import DETAILS_SHARE, lift  # noqa: E402
-from vcam.training.losses import Batch, details_cosine, emotion_loss, recognised_loss  # noqa: E402
+from vcam.training.losses import details_cosine, emotion_loss, recognised_loss  # noqa: E402
 from vcam.training.teachers import Teacher  # noqa: E402
 from vcam.training.tfjs import read_tfjs  # noqa: E402
 

@@ -25,7 +25,7 @@ from vcam.training.cpu_forms import with_cpu_forms
 from vcam.training.data import LARGE
 from vcam.training.identity_space import DIMENSIONS, nobodies
 from vcam.training.loop import load_mean, read_checkpoint
-from vcam.training.networks import WEARER_SHARE, AadGenerator, AeiNet, AeiNetSettings, Contest, IdentityStyle, mask_of
+from vcam.training.networks import WEARER_SHARE, AadGenerator, AeiNet, AeiNetSettings, IdentityStyle, mask_of
 from vcam.training.pack import register, write_atomically
 
 OPSET = 17
@@ -144,16 +144,16 @@ def load_generator(checkpoint: Path, emphasis: float = EMPHASIS) -> AeiNet:
     Raises:
         BadInput: it is not there, or belongs to another net.
     """
-    contest = load_mean(checkpoint, Contest(AeiNet(_settings_of(checkpoint))))
-    assert isinstance(contest, Contest)
-    contest.net.identity.emphasise(emphasis, torch.from_numpy(nobodies(NOBODIES)))
-    return contest.net
+    net = load_mean(checkpoint, AeiNet(_settings_of(checkpoint)))
+    assert isinstance(net, AeiNet)
+    net.identity.emphasise(emphasis, torch.from_numpy(nobodies(NOBODIES)))
+    return net
 
 
 def _settings_of(checkpoint: Path) -> AeiNetSettings:
     if not checkpoint.is_file():
         return AeiNetSettings()  # what follows says that it is not there
-    first = read_checkpoint(checkpoint)["mean"].get("net.identity.mapping.0.bias")
+    first = read_checkpoint(checkpoint)["mean"].get("identity.mapping.0.bias")
     return AeiNetSettings() if first is None else AeiNetSettings(identity_channels=len(first))
 
 

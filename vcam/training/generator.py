@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from vcam.geometry import ARCFACE_112, compose, invert, similarity
 from vcam.training.augment import blend, centred_similarity
+from vcam.training.batch import Batch
 from vcam.training.data import (
     EMBEDDER_SIZE,
     IDENTITY_SETS,
@@ -35,9 +36,9 @@ from vcam.training.glasses import draw_glasses, lines_round_eyes
 from vcam.training.guides import Guides, sampling_grid
 from vcam.training.identity_space import lift
 from vcam.training.loop import Plan, Sheet, pick_device, rounds, start, train_as_told
-from vcam.training.losses import Batch, Weights, composite, generator_losses
+from vcam.training.losses import Weights, composite, generator_losses
 from vcam.training.mesher import MESH_SIZE
-from vcam.training.networks import AeiNet, AeiNetSettings, Contest, mask_of
+from vcam.training.networks import AeiNet, AeiNetSettings, mask_of
 from vcam.training.options import Options
 from vcam.training.pairs import nearest, pseudo_input, ranked
 from vcam.training.pool import Pool, gather
@@ -340,9 +341,8 @@ def sheet_of(pool: Pool, count: int = 16) -> Sheet:
     shown = _to_tensor(list(pictures[1]))
 
     def draw(net: nn.Module) -> NDArray[np.uint8]:
-        assert isinstance(net, Contest)
         with torch.inference_mode():
-            colour, logit = net.net(shown, worn, wearers)
+            colour, logit = net(shown, worn, wearers)
             swaps = composite(colour, shown, mask_of(logit))
         swapped = ((swaps.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
         return bands(*pictures, swapped)
@@ -379,14 +379,14 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
         net.identity.unfold()
     trained = train_as_told(
         options,
-        Contest(net).to(memory_format=torch.channels_last),
+        net.to(memory_format=torch.channels_last),
         lambda step: make_batch(pool, settings, step),
         lambda model, batch: generator_losses(model, batch, guides, settings.weights),
         plan,
         sheet=sheet_of(pool),
     )
-    assert isinstance(trained, Contest)
-    return trained.net
+    assert isinstance(trained, AeiNet)
+    return trained
 
 
 def run(options: Options) -> None:

@@ -2,7 +2,7 @@
 
 A batch begins with reverse pairs (the answer is known); the rest are true swaps, whose output is also
 fed back to be undone (the cycle). Pictures are RGB in -1..1: the generator's own (B, 3, 256, 256), but nearly
-all losses look at their means of 2 x 2, (B, 3, 128, 128); only sharpness and the critic see every pixel.
+all losses look at their means of 2 x 2, (B, 3, 128, 128); only sharpness sees every pixel.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vcam import topology as topo
+from vcam.training.batch import Batch
 from vcam.training.guides import EXPRESSION, Guides
 from vcam.training.identity_space import DETAILS_SHARE
-from vcam.training.networks import Contest
 from vcam.training.scales import enlarge, halve
 
 _EXACT = 0.1  # a pixel of 192: a smile is made of errors no larger than two
@@ -39,65 +39,6 @@ _GAP_ENDS = (
 )
 _GAP_WEIGHTS = (1.0, 1.5, 1.5, 1.5, 1.5, 1.0)  # lids and the corners' lift are the smallest, and most often lost
 _GAPS = [[EXPRESSION.index(pair[end]) for pair in _GAP_ENDS] for end in (0, 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one step is made of; B pictures, the first ``reverse`` of them reverse pairs.
-
-    Attributes:
-        targets: (B, 3, 256, 256) the generator's input.
-        answers: (B, 3, 256, 256) the known answer of a reverse pair; the target itself of a true swap, without the
-            glasses that were drawn on it.
-        identities: (B, 512) unit vectors to wear, as the embedder that ships gives them.
-        teacher_identities: (B, 128) the same identities as unit vectors of the teacher.
-        wearers: (B, 512) unit vectors of the person in the targets of swaps; zeros where that is not to be known.
-        sources: (B, 3, 128, 128) a picture of who is worn.
-        source_grid: (B, 112, 112, 2) where the embedder's crop samples it, for grid_sample.
-        single: (B,) 1 where one person is worn, 0 for a mixture of two, which no picture shows.
-        own_identities: (B, 512) unit vectors of the person in ``answers``.
-        own_teacher_identities: (B, 128) the same as unit vectors of the teacher.
-        area: (B, 1, 128, 128) soft face area, 1 = swapped; 0 between the lips and between the lids, where the
-            target's own mouth and eyes are seen.
-        core: (B, 1, 128, 128) the face area without the forehead: where the identity is looked for.
-        detail: (B, 1, 128, 128) 1 on mouth, eyes and brows.
-        inside: (B, 1, 128, 128) 1 between the lips and between the lids, and on the rims of glasses.
-        cheeks: (B, 1, 128, 128) 1 on the cheeks, where a smile makes its folds.
-        round_eyes: (B, 1, 128, 128) 1 on the skin round the eyes.
-        round_brows: (B, 1, 128, 128) 1 on the brows and the skin round them.
-        jaw: (B, 1, 128, 128) 1 on the skin round the lips down to the chin.
-        edge: (B, 1, 128, 128) 1 on forehead and temples near the face's edge.
-        told: (B, 1, 128, 128) 0 where nobody knows whether the swap or the target should be seen.
-        tones: (B, 3) how the embedder sees the picture's contrast, brightness and colour (0 = grey, 1 = as it is).
-        embedder_grid: (B, 112, 112, 2) where the embedder's crop samples the picture, for grid_sample.
-        mesh_grid: (B, 192, 192, 2) the same for the mesh net.
-        reverse: how many reverse pairs there are.
-    """
-
-    targets: Tensor
-    answers: Tensor
-    identities: Tensor
-    teacher_identities: Tensor
-    wearers: Tensor
-    sources: Tensor
-    source_grid: Tensor
-    single: Tensor
-    own_identities: Tensor
-    own_teacher_identities: Tensor
-    area: Tensor
-    core: Tensor
-    detail: Tensor
-    inside: Tensor
-    cheeks: Tensor
-    round_eyes: Tensor
-    round_brows: Tensor
-    jaw: Tensor
-    edge: Tensor
-    told: Tensor
-    tones: Tensor
-    embedder_grid: Tensor
-    mesh_grid: Tensor
-    reverse: int
 
 
 @dataclass(frozen=True)
@@ -133,8 +74,6 @@ class Weights:
         lattice: a pattern of the period of the generator's patches.
         fine, fine_texture: pixels and strength of detail at 256 px, where the others see 128.
         ghost: how much of the target's own finest detail comes through on eyes, brows and lips (swaps).
-        real: what the critic says of the swaps; 0 leaves it out.
-        critic: the critic's own loss.
     """
 
     reconstruct: float = 4.0
@@ -163,8 +102,6 @@ class Weights:
     fine: float = 4.0
     fine_texture: float = 6.0
     ghost: float = 0.15
-    real: float = 0.0
-    critic: float = 1.0
 
 
 def composite(colour: Tensor, targets: Tensor, area: Tensor) -> Tensor:
@@ -382,51 +319,24 @@ def recognised_loss(guides: Guides, swaps: Tensor, batch: Batch) -> Tensor:
     return error.sum() / batch.single[some].sum().clamp_min(1)
 
 
-def contest_losses(critic: nn.Module, made: Tensor, real: Tensor, area: Tensor) -> tuple[Tensor, Tensor]:
-    """Hinge losses (Lim and Ye, 2017), in a form whose sum one optimiser can minimise.
-
-    Args:
-        critic: pictures to scores; only the second loss teaches it.
-        made: (B, 3, S, S) swapped pictures.
-        real: (B, 3, S, S) the same before the swap.
-        area: (B, 1, S, S) where they differ: only there is judged.
-
-    Returns:
-        What the pictures' maker pays, what the critic pays.
-    """
-    frozen = {name: parameter.detach() for name, parameter in critic.named_parameters()}
-    for_maker = torch.func.functional_call(critic, frozen, made).float()
-    for_real, for_made = critic(torch.cat([real, made.detach()])).float().chunk(2)
-    weight = functional.adaptive_avg_pool2d(area, for_maker.shape[2:])
-    weight = weight / weight.mean().clamp_min(0.01)
-    critics = functional.relu(1 - for_real) + functional.relu(1 + for_made)
-    return -(for_maker * weight).mean(), (critics * weight).mean()
-
-
 def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weights) -> dict[str, Tensor]:
     """All losses of one step, weighted; their sum is minimised.
 
     Args:
-        net: a ``Contest``.
+        net: the generator.
         batch: reverse pairs first, then true swaps; either part may be empty.
         guides: the frozen teachers.
         weights: how much each loss counts.
     """
-    assert isinstance(net, Contest)
-    colour, mask_logit = (output.float() for output in net.net(batch.targets, batch.identities, batch.wearers))
+    colour, mask_logit = (output.float() for output in net(batch.targets, batch.identities, batch.wearers))
     losses = {"mask": weights.mask * mask_loss(mask_logit, batch)}
     reverse_share = batch.reverse / len(colour)
     if batch.reverse:
         parts = _reverse_losses(colour, batch, guides, weights)
         losses |= {name: value * reverse_share for name, value in parts.items()}
     if batch.reverse < len(colour):
-        parts = _swap_losses(net.net, colour, batch, guides, weights)
+        parts = _swap_losses(net, colour, batch, guides, weights)
         losses |= {name: value * (1 - reverse_share) for name, value in parts.items()}
-    if weights.real and 0 < batch.reverse < len(colour):
-        targets, area = batch.targets[batch.reverse :], enlarge(batch.area[batch.reverse :])
-        swaps = composite(colour[batch.reverse :], targets, area)
-        real, critic = contest_losses(net.critic, swaps, targets, area)
-        losses |= {"real": weights.real * real, "critic": weights.critic * critic}
     return losses
 
 

@@ -17,7 +17,7 @@ import torch
 from vcam.errors import BadInput
 from vcam.training.export import load_generator
 from vcam.training.loop import Plan, save_checkpoint
-from vcam.training.networks import AeiNet, Contest
+from vcam.training.networks import AeiNet
 from vcam.training.warm_start import grown
 
 
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)
     second = load_generator(options.second, emphasis=1.0)
-    mixed = Contest(mix(load_generator(options.first, options.emphasis), second, options.share))
+    mixed = mix(load_generator(options.first, options.emphasis), second, options.share)
     save_checkpoint(options.out, mixed, mixed, torch.optim.AdamW(mixed.parameters()), Plan(steps=0), 0, 0.0)
 
 

@@ -20,7 +20,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import spectral_norm
 
 from vcam.training.identity_space import DIMENSIONS, details_matrix, nobodies
 from vcam.training.scales import by_place, enlarge, enlarged_apart, halve
@@ -349,33 +348,6 @@ class AeiNet(nn.Module):
         if z_wearer is not None:
             style = style - self.identity.away(z_wearer)
         return self.generator(x_t, style)  # type: ignore[no-any-return]
-
-
-class Critic(nn.Module):
-    """Tells real pictures from swapped ones, patch by patch (PatchGAN, Isola et al., 2017; Miyato et al., 2018)."""
-
-    def __init__(self, channels: tuple[int, int, int] = (32, 48, 64)):
-        super().__init__()
-        a, b, c = channels
-        layers = ((12, a, 1), (a, b, 2), (b, c, 2))  # channels in and out, stride
-        self.layers = nn.ModuleList(spectral_norm(nn.Conv2d(i, o, 3, stride, 1)) for i, o, stride in layers)
-        self.score = nn.Conv2d(c, 1, 3, 1, 1)  # free in its scale, or so short a net could never be sure of anything
-
-    def forward(self, x: Tensor) -> Tensor:
-        """X (B, 3, S, S) -> score (B, 1, S/8, S/8), above 0 = real."""
-        x = functional.pixel_unshuffle(x, 2)
-        for layer in self.layers:
-            x = _activate(layer(x))
-        return self.score(x)  # type: ignore[no-any-return]
-
-
-class Contest(nn.Module):
-    """What is trained: the generator, and the critic that it has to convince."""
-
-    def __init__(self, net: AeiNet):
-        super().__init__()
-        self.net = net
-        self.critic = Critic()
 
 
 def _neutral_styles(generator: AadGenerator) -> Iterator[Tensor]:
