@@ -1,5 +1,6 @@
 """The pipelines that are built, on the clip of nobody: every swapped picture is marked, no other is."""
 
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -12,10 +13,14 @@ import onnx_toys
 from vcam.catalogue import built_in_faces, find_clip, find_models_folder
 from vcam.config import Engine, PipelineSettings
 from vcam.errors import BadSettings, ModelCorrupt, NoFace, SwapError
+from vcam.faces.embed import Embedder
 from vcam.imaging import privacy_blur
+from vcam.inference import open_session
 from vcam.pipeline.build import Engines, check_models
 from vcam.pipeline.enrol import built_in_source, read_source
 from vcam.pipeline.process import process
+from vcam.swap.likeness import FIRST_LOOKS
+from vcam.topology import landmarks5_from
 from vcam.types import BadgeMode, Basis, Control, Frame, Work
 from vcam.video.files import read_video
 
@@ -50,6 +55,20 @@ def test_a_swap_changes_the_face_and_nothing_else(engine, frames, source):
         assert left - reach <= columns[0] <= columns[-1] <= right + reach
         assert top - reach <= rows[0] <= rows[-1] <= bottom + reach
         assert changed.mean() > 0.01
+
+
+def test_what_is_worn_settles_in_the_first_frames_and_is_more_like_the_source(frames, source):
+    pipeline = Engines(PipelineSettings(mark=False)).build()
+    embed = Embedder(open_session(find_models_folder() / "embedder.onnx", 1))
+    likeness, pictures = [], []
+    for number in range(FIRST_LOOKS + 3):
+        work = Work(Frame(frames[0].image, number, number / 30), Control(True, source), frames[0].image)
+        pictures.append(process(pipeline, work).astype(int))
+        points = landmarks5_from(work.faces[0].landmarks)
+        likeness.append(float(embed(work.image, points) @ source.embedding))
+    assert likeness[FIRST_LOOKS] > likeness[0] + 0.01
+    steps = [float(np.abs(b - a).mean()) for a, b in itertools.pairwise(pictures)]
+    assert max(steps[FIRST_LOOKS:]) < 0.25 * steps[0]
 
 
 def test_a_source_is_prepared_once_and_one_that_cannot_be_worn_is_told(source):
@@ -92,16 +111,16 @@ def test_the_mark_changes_little_and_everywhere(frames, source):
 
 
 def test_the_badge_is_in_swapped_pictures_beside_the_face_and_costs_no_copy(frames, source):
-    pipeline = Engines(PipelineSettings(mark=False)).build()
-    names = [name for name, _ in pipeline]
     made = {}
     for mode in (BadgeMode.OFF, BadgeMode.FIRST, BadgeMode.ALWAYS):
+        pipeline = Engines(PipelineSettings(mark=False)).build()  # a later frame of the same one is worn otherwise
         work = Work(frames[0], Control(True, source, badge=mode), frames[0].image)
         for name, stage in pipeline:
             before = work.image
             stage(work)
             assert name != "badge" or work.image is before
         made[mode] = work
+    names = [name for name, _ in pipeline]
     assert names.index("blend") < names.index("badge")
     drawn = (made[BadgeMode.ALWAYS].image != made[BadgeMode.OFF].image).any(2)
     left, top, right, bottom = (int(v) for v in made[BadgeMode.OFF].faces[0].box)

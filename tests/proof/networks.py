@@ -24,6 +24,7 @@ from vcam.catalogue import built_in_faces, find_clip, find_models_folder, has_ne
 from vcam.config import PipelineSettings
 from vcam.errors import VcamError
 from vcam.evaluate import FRAMES, measure_clip
+from vcam.pipeline.still import wear_crops
 from vcam.proof import Row
 from vcam.training import bars
 
@@ -184,7 +185,8 @@ def measure_generator() -> Mapping[str, Any] | str:
         fill_cache(DATA, CACHE, PAIR_SETS)
         dlib = Path(os.environ["FACEWARP_DLIB"]) if "FACEWARP_DLIB" in os.environ else find_dlib_nets()
         checkpoint = CHECKPOINT if CHECKPOINT.is_file() else None
-        job = PairsJob(find_models_folder(), DATA, CACHE, dlib, checkpoint, ROOT / "proof" / "pairs.png")
+        sheet = ROOT / "proof" / "pairs.png"
+        job = PairsJob(find_models_folder(), DATA, CACHE, dlib, wear_crops, checkpoint, sheet)
         return measure_pairs(job)
     except VcamError as error:
         return f"not measured: {error}"

@@ -106,6 +106,7 @@ def evaluate_pairs(arguments: argparse.Namespace) -> int:
     Raises:
         VcamError: torch, the judge, the data, the cache or a network is missing.
     """
+    from vcam.pipeline.still import wear_crops
     from vcam.training import require_torch
 
     require_torch()
@@ -119,7 +120,7 @@ def evaluate_pairs(arguments: argparse.Namespace) -> int:
         net_file(name, models)
     dlib = arguments.dlib or find_dlib_nets()
     fill_cache(arguments.data, arguments.cache, PAIR_SETS)
-    job = PairsJob(models, arguments.data, arguments.cache, dlib, arguments.checkpoint, arguments.sheet)
+    job = PairsJob(models, arguments.data, arguments.cache, dlib, wear_crops, arguments.checkpoint, arguments.sheet)
     report = measure_pairs(job, notice)
     bars = {"as_shipped": GENERATOR_BARS, "agreement": AGREEMENT_BARS, "speed": SPEED_BARS}
     if arguments.json:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+
+import cv2
 
 from vcam.catalogue import find_models_folder, has_net, net_file
 from vcam.config import Engine, PipelineSettings
@@ -21,15 +24,17 @@ from vcam.safeguards.watermark_code import Kind
 from vcam.swap.buffers import Buffers
 from vcam.swap.crop import shrink_crop
 from vcam.swap.finish import PASTE_SIZE_PX, Finisher
-from vcam.swap.generate import Generator, Style
+from vcam.swap.generate import Generator
+from vcam.swap.likeness import Likeness, composite
 from vcam.swap.mesh import MeshEngine
 from vcam.swap.wearer import Away
-from vcam.types import Crop, Embedding, Image, Mask, Pipeline, Source
+from vcam.types import Crop, Embedding, Image, Mask, Pipeline, Points, Source
 
 NEEDED = {
     Engine.AEI: ("detector", "landmarks", "embedder", "identity", "generator"),
     Engine.MESH: ("detector", "landmarks", "embedder"),
 }
+_LEAST_VISIBLE = 0.9  # of the swap, for a look at whom it is like
 OPTIONAL = ("regions",)  # a pack without them does the same, a little worse
 
 
@@ -44,25 +49,42 @@ def check_models(settings: PipelineSettings) -> None:
 
 
 class AeiEngine:
-    """The AEI-Net generator; the style of each source is worked out once, and what it loses for who wears it."""
+    """The AEI-Net generator; what it is asked for makes up for what its swaps lack, and loses what the wearer adds.
 
-    def __init__(self, generator: Generator) -> None:
+    Args:
+        generator: makes the swaps.
+        embed: identity of the face at five points of a picture.
+    """
+
+    def __init__(self, generator: Generator, embed: Callable[[Image, Points], Embedding]) -> None:
         self.size = generator.size
         self._generator = generator
-        self._style = stages.once_per_source(self._prepare)
+        self._embed = embed
+        self._likeness = stages.once_per_source(self._prepare)
         self._away = Away(generator.away)
 
-    def _prepare(self, source: Source) -> Style:
-        return self._generator.prepare(source.embedding)
+    def _prepare(self, source: Source) -> Likeness:
+        return Likeness(source.embedding, self._generator.prepare, self._embed)
 
     def prepare(self, source: Source) -> None:
         """See ``stages.Engine``."""
-        self._style(source)
+        self._likeness(source)
 
     def __call__(self, source: Source, crop: Crop, wearer: Embedding | None) -> tuple[Image, Mask]:
         """See ``stages.Engine``."""
-        style = self._away(self._style(source), wearer)
-        return self._generator.generate(shrink_crop(crop.image, self.size), style)
+        likeness, target = self._likeness(source), shrink_crop(crop.image, self.size)
+        swap, mask = self._generator.generate(target, self._away(likeness.style(), wearer))
+        if likeness.is_due() and _is_bare(crop, mask):
+            likeness.look(composite(target, swap, mask))
+        return swap, mask
+
+
+def _is_bare(crop: Crop, mask: Mask) -> bool:
+    """Whether nothing before the face keeps a recogniser from telling whose it is."""
+    if crop.occlusion is None:
+        return True
+    swapped = cv2.resize(mask, crop.occlusion.shape[::-1], interpolation=cv2.INTER_AREA)
+    return float((swapped * crop.occlusion).sum()) >= _LEAST_VISIBLE * float(swapped.sum())
 
 
 class PhotoEngine:
@@ -121,10 +143,11 @@ class Engines:
         """
         landmarks = self._load("landmarks")
         fit = LandmarkFitter(landmarks)
-        track = UserTrack(Detector(self._load("detector")), fit, Embedder(self._load("embedder")))
+        embed = Embedder(self._load("embedder"))
+        track = UserTrack(Detector(self._load("detector")), fit, embed)
         buffers = Buffers()
         regions = self._regions()
-        engine = self._built = self._engine(LandmarkFitter(landmarks))
+        engine = self._built = self._engine(LandmarkFitter(landmarks), embed)
         stages_of_swap = (
             ("track", stages.track_user(track)),
             ("crop", stages.cut_out(buffers)),
@@ -153,10 +176,10 @@ class Engines:
             return ()
         return (("regions", stages.find_occlusion(Occlusion(RegionParser(self._load("regions"))))),)
 
-    def _engine(self, fit: LandmarkFitter) -> stages.Engine:
+    def _engine(self, fit: LandmarkFitter, embed: Embedder) -> stages.Engine:
         if self.settings.engine is Engine.MESH:
             return PhotoEngine(fit)
-        return AeiEngine(Generator(self._load("identity"), self._load("generator")))
+        return AeiEngine(Generator(self._load("identity"), self._load("generator")), embed)
 
     def _load(self, name: str) -> Net:
         net = open_session(net_file(name, self._folder), threads=self.settings.threads)

@@ -18,11 +18,13 @@ from vcam.pipeline.process import process
 from vcam.pipeline.stats import Stats
 from vcam.safeguards.watermark import can_carry, new_session
 from vcam.safeguards.watermark_code import Kind
+from vcam.swap.likeness import FIRST_LOOKS
 from vcam.types import BadgeMode, Control, Frame, Image, Safe, Shown, Source, VideoMode, Work
 from vcam.video.files import VideoReader
 from vcam.video.files_out import FileOutput
 from vcam.video.photos import read_photo
 
+_FRAME_S = 1 / 30
 PHOTO_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
@@ -70,9 +72,11 @@ def swap_photo(image: Image, job: SwapJob) -> Image:
     Raises:
         VcamError: no face, or the models cannot be used.
     """
-    engines = Engines(job.settings, Kind.PHOTO, job.session)
-    work = Work(Frame(image, 0, 0.0), Control(True, job.source, job.safe, job.badge), image)
-    return process(engines.build(), work)
+    pipeline = Engines(job.settings, Kind.PHOTO, job.session).build()
+    control = Control(True, job.source, job.safe, job.badge)
+    for number in range(FIRST_LOOKS + 1):  # a camera's first frames: what is worn settles over them
+        swapped = process(pipeline, Work(Frame(image, number, number * _FRAME_S), control, image))
+    return swapped
 
 
 def swap_photo_file(job: SwapJob) -> SwapCounts:

@@ -42,6 +42,7 @@ class PairsJob:
         data: data folder.
         cache: cache of faces.
         dlib: folder of the judge's nets.
+        wear: how the program wears a generator, from its folder and that of the pack.
         checkpoint: of a generator, in place of the pack's.
         sheet: contact sheet to write.
     """
@@ -50,6 +51,7 @@ class PairsJob:
     data: Path
     cache: Path
     dlib: Path
+    wear: Callable[[Path, Path], Swap]
     checkpoint: Path | None = None
     sheet: Path | None = None
 
@@ -66,19 +68,22 @@ def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) 
     """
     say("opening the judges")
     with _graphs(job) as folder:
-        swap, embed = swap_with_files(folder), embed_with(job.models)
+        worn, bare, embed = job.wear(folder, job.models), swap_with_files(folder), embed_with(job.models)
         bench = Bench(job.data, job.cache, job.dlib)
         say("swapping the pairs, with the embedder that ships")
-        shipped, swaps = bench.measure(swap, embed)
+        shipped, swaps = bench.measure(worn, embed)
+        say("the same without a look at what comes of it")
+        unaided = bench.measure(bare, embed)
         say("wearing everybody's own face")
-        own = measure_own_face(bench, swap, embed)
+        own = measure_own_face(bench, bare, embed)
         say("groups of people")
         report: Report = {
             "references": bench.references(),
             "as_shipped": shipped,
+            "without_feedback": unaided[0],
             "own_face": own,
-            "groups": measure_groups(bench, swap, embed),
-            "agreement": _agreement(job, bench, swap, embed),
+            "groups": measure_groups(bench, worn, embed),
+            "agreement": _agreement(job, bench, *unaided, embed),
             "speed": measure_speed(folder, job.models),
         }
     if job.sheet is not None:
@@ -100,7 +105,7 @@ def _graphs(job: PairsJob) -> Iterator[Path]:
 
 
 def swap_with_files(folder: Path) -> Swap:
-    """The generator of a pack as a function of pictures."""
+    """The generator of a pack as a function of pictures, without a look at what comes of it."""
     identity, generator = (open_session(folder / f"{name}.onnx", 1, ()) for name in ("identity", "generator"))
 
     def swap(targets: Images, identities: Vectors, wearers: Vectors) -> Images:
@@ -170,12 +175,11 @@ def measure_groups(bench: Bench, swap: Swap, embed: Embed) -> Report | str:
     }
 
 
-def _agreement(job: PairsJob, bench: Bench, shipped: Swap, embed: Embed) -> Report | str:
-    """The form that ships against float32, on the fixed pairs."""
+def _agreement(job: PairsJob, bench: Bench, figures: dict[str, float], pictures: Images, embed: Embed) -> Report | str:
+    """The form that ships, its figures and pictures, against float32, on the fixed pairs."""
     if job.checkpoint is None:
         return "not measured: it needs the checkpoint, for the pack holds the shipped form alone"
-    exact = swap_with(load_generator(job.checkpoint))
-    (figures, pictures), (exact_figures, exact_pictures) = (bench.measure(swap, embed) for swap in (shipped, exact))
+    exact_figures, exact_pictures = bench.measure(swap_with(load_generator(job.checkpoint)), embed)
     return {
         "identity_difference": abs(figures["teacher_source"] - exact_figures["teacher_source"]),
         "pixel_levels": float(np.abs(pictures.astype(np.float32) - exact_pictures).mean()),
