@@ -29,7 +29,7 @@ from vcam.training.networks import WEARER_SHARE, AadGenerator, AeiNet, AeiNetSet
 from vcam.training.pack import register, write_atomically
 
 OPSET = 17
-EMPHASIS = 0.85  # of an identity, against the mean of many: what is worn weaker keeps more of the expression
+EMPHASIS = 0.92  # of an identity, against the mean of many: what is worn weaker keeps more of the expression
 NOBODIES = 4000  # random identities, whose mean style is taken for the mean of people
 _HALVED_FROM = 256  # smaller tensors stay float32: nothing is gained
 
