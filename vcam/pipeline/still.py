@@ -22,7 +22,7 @@ def wear_crops(generator_folder: Path, models: Path) -> Callable[[Images, Vector
     """A generator as the program uses it, once it has seen its own first swaps.
 
     These are of the mirrored target: in a call no two frames are the same, and what is judged shall not be the picture
-    that was looked at.
+    that was looked at. A swap that the program would not show counts as it is.
 
     Args:
         generator_folder: of ``identity.onnx`` and ``generator.onnx``.
@@ -42,8 +42,8 @@ def wear_crops(generator_folder: Path, models: Path) -> Callable[[Images, Vector
         likeness, away = Likeness(identity, generator.prepare, embed), generator.away(wearer)
         mirrored = np.ascontiguousarray(target[:, ::-1])
         for _ in range(FIRST_LOOKS):
-            likeness.look(composite(mirrored, *generator.generate(mirrored, likeness.style() - away)))
-        return composite(target, *generator.generate(target, likeness.style() - away))
+            likeness.look(composite(mirrored, *generator.generate_unchecked(mirrored, likeness.style() - away)))
+        return composite(target, *generator.generate_unchecked(target, likeness.style() - away))
 
     def wear(targets: Images, identities: Vectors, wearers: Vectors) -> Images:
         triples = zip(targets, identities, wearers, strict=True)

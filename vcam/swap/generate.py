@@ -79,11 +79,20 @@ class Generator:
             SwapRejected: the picture is none that may be shown; says why and with which value.
             SwapError: the network failed.
         """
-        found = self._generator_net.run(target=to_blob(crop, out=self._blob), style=style)
-        check_finite(found["swap"], found["mask"])
-        swap, mask = from_blob(found["swap"]), found["mask"][0, 0]
+        swap, mask = self.generate_unchecked(crop, style)
         check_swap(swap, mask, crop)
         return swap, mask
+
+    def generate_unchecked(self, crop: Image, style: Style) -> tuple[Image, Mask]:
+        """As ``generate``, whatever the picture looks like: to be measured, and never to be shown.
+
+        Raises:
+            SwapRejected: it holds values that are no numbers.
+            SwapError: the network failed.
+        """
+        found = self._generator_net.run(target=to_blob(crop, out=self._blob), style=style)
+        check_finite(found["swap"], found["mask"])
+        return from_blob(found["swap"]), found["mask"][0, 0]
 
 
 def check_finite(*arrays: NDArray[np.floating]) -> None:
