@@ -34,8 +34,8 @@ NEEDED = {
     Engine.AEI: ("detector", "landmarks", "embedder", "identity", "generator"),
     Engine.MESH: ("detector", "landmarks", "embedder"),
 }
-_LEAST_VISIBLE = 0.9  # of the swap, for a look at whom it is like
 OPTIONAL = ("regions",)  # a pack without them does the same, a little worse
+_LEAST_VISIBLE = 0.9  # of the swap, for a look at whom it is like
 
 
 def check_models(settings: PipelineSettings) -> None:

@@ -63,8 +63,13 @@ class _IdentityGraph(nn.Module):
         return style, WEARER_SHARE * (style - self.common)
 
 
-def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> onnx.ModelProto:
-    """Trace a module in evaluation mode into a checked ONNX graph."""
+def to_onnx(
+    module: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: tuple[str, ...],
+    dynamic: dict[str, dict[int, str]] | None = None,
+) -> onnx.ModelProto:
+    """Trace a module in evaluation mode into a checked ONNX graph; ``dynamic`` names sides that are not fixed."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the tracing exporter: its graphs are the plain ones
@@ -75,6 +80,7 @@ def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ..
             buffer,
             input_names=list(inputs),
             output_names=list(outputs),
+            dynamic_axes=dynamic,
             opset_version=OPSET,
             dynamo=False,
         )

@@ -6,18 +6,16 @@
 from __future__ import annotations
 
 import argparse
-import io
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vcam.errors import BadInput
-from vcam.training.export import OPSET, as_shipped, export_generator, load_generator
+from vcam.training.export import as_shipped, export_generator, load_generator, to_onnx
 from vcam.training.loop import load_mean
 from vcam.training.pack import register, write_atomically
 from vcam.training.small_nets import (
@@ -61,26 +59,7 @@ SMALL_NETS: dict[str, SmallNet] = {
 def graph_of(name: str, net: nn.Module) -> onnx.ModelProto:
     """The float32 graph of a net in evaluation mode."""
     row = SMALL_NETS[name]
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracing exporter warns of itself; its graphs are the plain ones
-        torch.onnx.export(
-            row.wrap(net).eval(),
-            (_grey(row.shape),),
-            buffer,
-            input_names=[row.input],
-            output_names=list(row.outputs),
-            dynamic_axes=row.dynamic,
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    model = onnx.load_from_string(buffer.getvalue())
-    onnx.checker.check_model(model)
-    return model
-
-
-def _grey(shape: tuple[int, ...]) -> Tensor:
-    return torch.zeros(shape)
+    return to_onnx(row.wrap(net), {row.input: torch.zeros(row.shape)}, row.outputs, row.dynamic)
 
 
 def export_small(name: str, net: nn.Module, models_dir: Path) -> Path:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-PLACES = 4  # pixels of 2S in one of S
+_PLACES = 4  # pixels of 2S in one of S
 _NEAR_AND_FAR = ((1, 3, 0), (0, 3, 1))  # quarters: what the two halves of a pixel take of its neighbours
 _BILINEAR = torch.tensor([[[[v * h / 16 for h in x] for v in y]] for y in _NEAR_AND_FAR for x in _NEAR_AND_FAR])
 
@@ -35,4 +35,4 @@ def enlarged_apart(x: Tensor) -> Tensor:
 def by_place(apart: Tensor) -> Tensor:
     """(B, 4C, S, S) -> (B, C, 4, S, S)."""
     batch, channels, height, width = apart.shape
-    return apart.reshape(batch, channels // PLACES, PLACES, height, width)
+    return apart.reshape(batch, channels // _PLACES, _PLACES, height, width)
