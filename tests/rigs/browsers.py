@@ -39,9 +39,11 @@ FIREFOX_PREFERENCES = {
     "network.connectivity-service.enabled": False,
     "services.settings.server": "",
 }
-# Firefox's capture code (video_capture_pipewire.cc, of libwebrtc) checks itself for a race when a stream ends, and now
-# and then finds one: the browser aborts, whatever camera it is. A person would start it anew.
+# The capture code of both browsers (video_capture_pipewire.cc, of libwebrtc) checks itself for a race when a stream
+# starts or ends, and now and then finds one, whatever camera it is: Firefox aborts; Chromium loses the process that
+# captures, and its page hears of a timeout. A person would start it anew.
 MOST_STARTS = 3
+CAPTURE_CRASH = "RaceDetected"  # in the last words of such a browser
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Seen:
         cameras: the labels it lists.
         error: what its camera API threw and the browser's last words, or "".
         failed_starts: how often the browser could not start the camera at first.
-        crashes: how often the browser ended by itself and was started anew.
+        crashes: how often the browser, or its capture process, ended by itself and was started anew.
         size: of the frames, (width, height) px.
         fps: frames drawn a second.
         numbers: of every frame drawn, in order.
@@ -84,7 +86,7 @@ def look_with(
 
     Raises:
         TimeoutError: the browser posted nothing.
-        BrowserEnded: the browser crashed, again and again.
+        BrowserEnded: the browser, or its capture process, crashed again and again.
     """
     for crashes in range(MOST_STARTS):
         try:
@@ -102,8 +104,18 @@ def _look_once(browser: str, environment: dict[str, str], label: str, count: int
         profile.mkdir()
         command = _command(browser, profile, server.url(label=label, count=count))
         _, body = result_of(server, command, log, environment, timeout_s)
-        seen = _seen(json.loads(body))
-        return replace(seen, error=f"{seen.error}; {last_words(log)}") if seen.error else seen
+        return judged(_seen(json.loads(body)), last_words(log))
+
+
+def judged(seen: Seen, words: str) -> Seen:
+    """What a browser saw, its error followed by its last words.
+
+    Raises:
+        BrowserEnded: the error is that its capture process crashed.
+    """
+    if seen.error and CAPTURE_CRASH in words:
+        raise BrowserEnded(f"its capture process crashed ({seen.error}): {words}")
+    return replace(seen, error=f"{seen.error}; {words}") if seen.error else seen
 
 
 def _seen(result: dict) -> Seen:
