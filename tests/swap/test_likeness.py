@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vcam.errors import SwapError
-from vcam.swap.likeness import FIRST_LOOKS, Likeness, composite, leant
+from vcam.swap.likeness import FIRST_LOOKS, Likeness, composite, leant, louder
 
 SIZE = 64
 PICTURE = np.full((SIZE, SIZE, 3), 128, np.uint8)
@@ -21,8 +21,8 @@ def unit(*numbers: float) -> np.ndarray:
 WANTED, NOBODY = unit(1), unit(0, 1)
 
 
-def style_of(embedding: np.ndarray) -> np.ndarray:
-    return embedding[None, :4].copy()
+def style_of(embedding: np.ndarray, louder: float = 0.0) -> np.ndarray:
+    return (1 + 0.25 * np.float32(louder)) * embedding[None, :4]
 
 
 class Generator:
@@ -60,6 +60,26 @@ def test_what_is_asked_for_leans_away_from_what_is_seen_instead() -> None:
     assert asked[1] < 0 < asked[0]
     assert np.linalg.norm(asked) == pytest.approx(1)
     np.testing.assert_allclose(leant(WANTED, WANTED), WANTED)
+
+
+def test_only_who_is_hardly_told_is_worn_louder() -> None:
+    assert louder(1.0) == louder(0.61) == 0
+    assert 0 < louder(0.58) < louder(0.55) < louder(0.2) == louder(-1.0)
+
+
+def test_a_source_that_is_hardly_told_is_worn_louder_and_then_told_better() -> None:
+    generator = Generator(share=0.3)
+    first, *_, last = generator.wear(likeness_with(generator), FIRST_LOOKS + 1)
+    assert 1.1 < np.linalg.norm(last) <= 1 + 0.25 * louder(-1)
+    seen = []
+    for generator.asked in (first, last):
+        seen.append(float(generator(PICTURE, np.ones((5, 2))) @ WANTED))
+    assert seen[1] > seen[0] + 0.1
+
+
+def test_a_source_that_is_told_at_once_is_worn_as_it_is() -> None:
+    generator = Generator(share=0.9)
+    assert np.linalg.norm(generator.wear(likeness_with(generator), FIRST_LOOKS + 1)[-1]) == pytest.approx(1)
 
 
 def test_the_swaps_come_nearer_to_the_source_and_stay_there() -> None:

@@ -48,13 +48,15 @@ class Generator:
         self._blob: Blob = np.empty((1, 3, size, size), np.float32)
         self.size: int = size
 
-    def prepare(self, embedding: Embedding) -> Style:
-        """The style of a source; called once when a source is chosen.
+    def prepare(self, embedding: Embedding, louder: float = 0.0) -> Style:
+        """The style of a source, (1, K); for when a source is chosen, and now and then.
 
         Args:
             embedding: float32 (512,) of unit length.
+            louder: how many times what ``away`` gives is added: what is particular about the face comes out stronger.
         """
-        return self._identity_net.run(embedding=embedding[None])["style"]
+        style, away = self._parts(embedding)
+        return style + np.float32(louder) * away
 
     def away(self, wearer: Embedding) -> Style:
         """What every style loses where this face wears it, (1, K): zeros with a pack that does not say.
@@ -62,8 +64,11 @@ class Generator:
         Args:
             wearer: float32 (512,) of unit length.
         """
-        found = self._identity_net.run(embedding=wearer[None])
-        return found.get("away", np.zeros_like(found["style"]))
+        return self._parts(wearer)[1]
+
+    def _parts(self, embedding: Embedding) -> tuple[Style, Style]:
+        found = self._identity_net.run(embedding=embedding[None])
+        return found["style"], found.get("away", np.zeros_like(found["style"]))
 
     def generate(self, crop: Image, style: Style) -> tuple[Image, Mask]:
         """Swap one crop.
