@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -74,9 +75,12 @@ def swap_photo(image: Image, job: SwapJob) -> Image:
     """
     pipeline = Engines(job.settings, Kind.PHOTO, job.session).build()
     control = Control(True, job.source, job.safe, job.badge)
-    for number in range(FIRST_LOOKS + 1):  # a camera's first frames: what is worn settles over them
-        swapped = process(pipeline, Work(Frame(image, number, number * _FRAME_S), control, image))
-    return swapped
+    frames = (Work(Frame(image, number, number * _FRAME_S), control, image) for number in range(FIRST_LOOKS + 1))
+    until_swap = pipeline[: 1 + [name for name, _ in pipeline].index("swap")]
+    for work in islice(frames, FIRST_LOOKS):  # as in a camera's first frames, what is worn settles
+        for _, stage in until_swap:
+            stage(work)
+    return process(pipeline, next(frames))
 
 
 def swap_photo_file(job: SwapJob) -> SwapCounts:
