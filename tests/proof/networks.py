@@ -153,7 +153,7 @@ def generator_rows(lacking: str) -> Iterator[Row]:
     if isinstance(report, str):
         report = dict.fromkeys(("as_shipped", "agreement", "speed", "groups"), report)
     yield from judged("generator as it ships", report["as_shipped"], bars.GENERATOR_BARS)
-    for name in ("as_shipped", "without_feedback", "own_face", "references"):
+    for name in ("as_shipped", "without_feedback", "own_face", "pasted_photo", "references"):
         for key in ALSO_TOLD:
             if isinstance(report.get(name), Mapping) and key in report[name]:
                 yield Row(f"generator, {name.replace('_', ' ')}: {key}", f"{report[name][key]:.3f}", TOLD, True)

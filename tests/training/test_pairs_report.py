@@ -99,3 +99,26 @@ def test_a_figure_that_is_no_number_never_holds() -> None:
         bar = bars.Bar("x", "x", sense, 0.5)
         assert bar.holds(0.5)
         assert not bar.holds(float("nan"))
+
+
+def test_a_pasted_photo_is_measured_inside_the_face_alone() -> None:
+    count, rng = 2, np.random.default_rng(0)
+    photos, targets = rng.integers(0, 255, (2, count, 256, 256, 3), np.uint8)
+    rows = np.arange(count)
+    given = []
+
+    def measure(swap: pairs_report.Swap, embed: object) -> tuple[dict[str, float], np.ndarray]:
+        given.append(swap(targets, rows, rows))
+        return {"judge_top1": 0.5, "lattice": 1.0}, given[0]
+
+    bench = SimpleNamespace(
+        pairs=SimpleNamespace(source=rows, target=rows),
+        faces=SimpleNamespace(mesh=np.stack([oval_mesh()] * count)),
+        large_rows=lambda asked: photos[asked],
+        targets=targets,
+        measure=measure,
+    )
+    assert pairs_report.measure_pasted(bench, lambda crops: crops) == {"judge_top1": 0.5}
+    changed = (given[0] != targets).any((0, 3))
+    assert changed[100:160, 100:160].mean() > 0.5
+    assert not changed[:, :8].any()

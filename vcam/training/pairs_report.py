@@ -18,12 +18,13 @@ import numpy as np
 
 from vcam import topology as topo
 from vcam.inference import open_session
-from vcam.training.data import labels_of, to_large
+from vcam.training.data import labels_of, points_to_large, to_large
 from vcam.training.details import embed_with
 from vcam.training.export import export_generator, load_generator
 from vcam.training.identity_judge import Images, Vectors, face_boxes
 from vcam.training.judge import Bench, Embed, Swap, halved, swap_with
 from vcam.training.measure_small import time_against_product
+from vcam.training.pairs import pseudo_input
 from vcam.training.sheets import bands
 
 Report = dict[str, Any]  # sections of figures; a section that could not be measured is a sentence
@@ -31,6 +32,15 @@ Report = dict[str, Any]  # sections of figures; a section that could not be meas
 SHOWN = np.r_[0:12, 80:104]  # pairs on the contact sheet
 LEAST_PEOPLE = 8  # a smaller group says nothing
 WEARINGS = 3  # of each labelled person
+PASTED_FIGURES = (
+    "judge_source",
+    "judge_target",
+    "judge_verified",
+    "judge_top1",
+    "landmarks_percent",
+    "expression_kept",
+)
+_PASTE_SEED = 3
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,7 @@ def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) 
             "as_shipped": shipped,
             "without_feedback": unaided[0],
             "own_face": own,
+            "pasted_photo": measure_pasted(bench, embed),
             "groups": measure_groups(bench, worn, embed),
             "agreement": _agreement(job, bench, *unaided, embed),
             "speed": measure_speed(folder, job.models),
@@ -133,6 +144,22 @@ def measure_own_face(bench: Bench, swap: Swap, embed: Embed) -> Report:
         "feature_distance": bench.feature_distance(worn, bench.targets),
         "feature_distance_of_128_px": bench.feature_distance(coarse, bench.targets),
     }
+
+
+def measure_pasted(bench: Bench, embed: Embed) -> Report:
+    """The targets wearing the source's very photo, drawn to their own landmarks, in place of a generator's picture.
+
+    What no net has made shows how much a judge asks for that a swap of the face alone cannot give: hair, outline and
+    the target's proportions stay. The photo is drawn as reverse pairs are (``pseudo_input``): most of it to where the
+    target has its features, and in the target's colours.
+    """
+    rng = np.random.default_rng(_PASTE_SEED)
+    rows = bench.pairs.source, bench.pairs.target
+    points = (points_to_large(bench.faces.mesh[of][:, list(topo.MESH), :2]) for of in rows)
+    each = zip(bench.large_rows(rows[0]), bench.targets, *points, strict=True)
+    pictures = np.stack([pseudo_input(target, theirs, photo, own, rng) for photo, target, own, theirs in each])
+    figures, _ = bench.measure(lambda *_: pictures, embed)
+    return {name: value for name, value in figures.items() if name in PASTED_FIGURES}
 
 
 def measure_groups(bench: Bench, swap: Swap, embed: Embed) -> Report | str:
