@@ -119,6 +119,17 @@ def test_a_face_that_cannot_be_told_changes_nothing() -> None:
     likeness = likeness_with(generator)
     for style in generator.wear(likeness, 40):
         np.testing.assert_array_equal(style, style_of(WANTED))
+    assert generator.looked == FIRST_LOOKS + 1  # it costs as much as a look that tells
+
+
+def test_a_face_that_is_told_late_is_followed_slowly() -> None:
+    generator = Generator(share=0.3)
+    generator.fails = True
+    likeness = likeness_with(generator)
+    generator.wear(likeness, FIRST_LOOKS)
+    generator.fails = False
+    steps = np.abs(np.diff(np.concatenate(generator.wear(likeness, 200)), axis=0)).max(1)
+    assert 0 < steps.max() < 0.1
 
 
 def test_a_swap_is_seen_over_its_target() -> None:

@@ -47,12 +47,13 @@ class Likeness:
         self._wanted, self._style_of, self._embed = wanted, style_of, embed
         self._goal = self._style = style_of(wanted, 0.0)
         self._seen: Embedding | None = None
-        self._looks = 0
+        self._asked = 0  # times that a recogniser was
+        self._looks = 0  # times that it could tell
         self._frames = 0  # since the last look
 
     def style(self) -> Style:
         """The style to be worn in the next frame, (1, K)."""
-        if self._looks <= FIRST_LOOKS:
+        if self._asked <= FIRST_LOOKS:
             self._style = self._goal
         else:
             self._style = self._style + _EASE * (self._goal - self._style)
@@ -61,7 +62,7 @@ class Likeness:
     def is_due(self) -> bool:
         """Whether the frame that was just made should be looked at; called once for every frame."""
         self._frames += 1
-        return self._looks < FIRST_LOOKS or self._frames >= _FRAMES_BETWEEN
+        return self._asked < FIRST_LOOKS or self._frames >= _FRAMES_BETWEEN
 
     def look(self, picture: Image) -> None:
         """See how like the source a swap is.
@@ -70,6 +71,7 @@ class Likeness:
             picture: uint8 (S, S, 3) BGR, the swap over its target, ``ffhq_512`` template.
         """
         self._frames = 0
+        self._asked += 1
         try:
             embedding = self._embed(picture, (FFHQ_512 * picture.shape[0]).astype(np.float32))
         except SwapError:
