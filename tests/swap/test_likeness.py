@@ -63,8 +63,8 @@ def test_what_is_asked_for_leans_away_from_what_is_seen_instead() -> None:
 
 
 def test_only_who_is_hardly_told_is_worn_louder() -> None:
-    assert louder(1.0) == louder(0.61) == 0
-    assert 0 < louder(0.58) < louder(0.55) < louder(0.2) == louder(-1.0)
+    assert louder(1.0) == louder(0.59) == 0
+    assert 0 < louder(0.57) < louder(0.55) < louder(0.2) == louder(-1.0)
 
 
 def test_a_source_that_is_hardly_told_is_worn_louder_and_then_told_better() -> None:
@@ -109,7 +109,7 @@ def test_once_it_is_seen_the_worn_face_never_jumps() -> None:
     generator.wear(likeness, 100)
     generator.share = 0.2  # somebody else takes the chair
     steps = np.abs(np.diff(np.concatenate(generator.wear(likeness, 400)), axis=0)).max(1)
-    assert 0 < steps.max() < 0.02
+    assert 0 < steps.max() < 0.1 * (1 + 0.25 * louder(-1))  # a tenth of what is to come, at most
     assert steps[-1] < 1e-3
 
 

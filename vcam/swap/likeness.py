@@ -16,8 +16,8 @@ FIRST_LOOKS = 4  # one a frame: what is worn settles before anybody has seen it
 _MOST_LOOKS = 10  # the mean is over about so many
 _GAIN = 0.5  # of what is missing
 _FRAMES_BETWEEN = 30
-_LIKE_ENOUGH = 0.6  # cosine of the swaps with the source from which on it is not worn louder
-_LOUDER = 24.0  # for each unit of what is missing to it; see ``Generator.prepare``
+_LIKE_ENOUGH = 0.58  # cosine of the swaps with the source from which on it is not worn louder
+_LOUDER = 40.0  # for each unit of what is missing to it; see ``Generator.prepare``
 _LOUDEST = 2.5
 _EASE = np.float32(0.1)  # of what is missing, each frame: half of it within seven
 
