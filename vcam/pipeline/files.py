@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,7 @@ from vcam.imaging import draw_card, privacy_blur
 from vcam.pipeline.build import Engines
 from vcam.pipeline.gate import Gate
 from vcam.pipeline.offline import at_constant_rate, swap_frames
-from vcam.pipeline.process import process
+from vcam.pipeline.process import process, run_stages
 from vcam.pipeline.stats import Stats
 from vcam.safeguards.watermark import can_carry, new_session
 from vcam.safeguards.watermark_code import Kind
@@ -75,12 +74,11 @@ def swap_photo(image: Image, job: SwapJob) -> Image:
     """
     pipeline = Engines(job.settings, Kind.PHOTO, job.session).build()
     control = Control(True, job.source, job.safe, job.badge)
-    frames = (Work(Frame(image, number, number * _FRAME_S), control, image) for number in range(FIRST_LOOKS + 1))
+    *first, last = (Work(Frame(image, n, n * _FRAME_S), control, image) for n in range(FIRST_LOOKS + 1))
     until_swap = pipeline[: 1 + [name for name, _ in pipeline].index("swap")]
-    for work in islice(frames, FIRST_LOOKS):  # as in a camera's first frames, what is worn settles
-        for _, stage in until_swap:
-            stage(work)
-    return process(pipeline, next(frames))
+    for work in first:  # as in a camera's first frames, what is worn settles
+        run_stages(until_swap, work)
+    return process(pipeline, last)
 
 
 def swap_photo_file(job: SwapJob) -> SwapCounts:

@@ -21,13 +21,22 @@ def process(pipeline: Pipeline, work: Work, clock: Callable[[], float] = time.pe
         SwapError: no stage put a swap into the picture.
         Exception: whatever a stage raises.
     """
-    for name, stage in pipeline:
-        began = clock()
-        stage(work)
-        work.ms[name] = (clock() - began) * 1e3
+    run_stages(pipeline, work, clock)
     if not work.swapped:
         raise SwapError("no stage of the pipeline swapped the face")
     return work.image
+
+
+def run_stages(stages: Pipeline, work: Work, clock: Callable[[], float] = time.perf_counter) -> None:
+    """Take one frame through some stages, one after another, and note the milliseconds of each in ``work.ms``.
+
+    Raises:
+        Exception: whatever a stage raises.
+    """
+    for name, stage in stages:
+        began = clock()
+        stage(work)
+        work.ms[name] = (clock() - began) * 1e3
 
 
 def attempt(

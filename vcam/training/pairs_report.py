@@ -86,13 +86,15 @@ def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) 
         unaided = bench.measure(bare, embed)
         say("wearing everybody's own face")
         own = measure_own_face(bench, bare, embed)
+        say("pasting the sources' photos")
+        pasted = measure_pasted(bench, embed)
         say("groups of people")
         report: Report = {
             "references": bench.references(),
             "as_shipped": shipped,
             "without_feedback": unaided[0],
             "own_face": own,
-            "pasted_photo": measure_pasted(bench, embed),
+            "pasted_photo": pasted,
             "groups": measure_groups(bench, worn, embed),
             "agreement": _agreement(job, bench, *unaided, embed),
             "speed": measure_speed(folder, job.models),
