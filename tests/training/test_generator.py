@@ -33,7 +33,8 @@ from vcam.training.generator import (  # noqa: E402
     make_batch,
 )
 from vcam.training.glasses import draw_glasses, find_rims, lines_round_eyes  # noqa: E402
-from vcam.training.guides import sampling_grid, toned  # noqa: E402
+from vcam.training.grids import sampling_grid  # noqa: E402
+from vcam.training.guides import toned  # noqa: E402
 from vcam.training.identity_space import DETAILS, basis, join, lift, nobodies, teachers_part  # noqa: E402
 from vcam.training.loop import Plan, load_mean, train  # noqa: E402
 from vcam.training.losses import (  # noqa: E402

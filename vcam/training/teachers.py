@@ -1,7 +1,7 @@
 """Frozen public nets run inside torch, so that losses can be differentiated through them.
 
-Only what the teachers need is understood: plain convolutional nets (MobileFaceNet, FaceMesh, mini-Xception), of ONNX
-or of TensorFlow.js.
+Only what the teachers need is understood: plain convolutional nets (MobileFaceNet, SFace, FaceMesh, mini-Xception), of
+ONNX or of TensorFlow.js.
 A BatchNormalization that follows a Conv is folded into it.
 """
 
@@ -152,6 +152,7 @@ _BUILDERS: dict[str, Callable[[Weights, list[str], Attributes], nn.Module]] = {
     "Relu": lambda _, __, ___: nn.ReLU(),
     "GlobalAveragePool": lambda _, __, ___: nn.AdaptiveAvgPool2d(1),
     "Pad": _pad_channels,
+    "Dropout": lambda _, __, ___: nn.Identity(),
     "Flatten": lambda _, __, ___: nn.Identity(),
     "Reshape": lambda _, __, ___: nn.Identity(),
     "Transpose": lambda _, __, ___: nn.Identity(),  # NHWC input: we feed NCHW
