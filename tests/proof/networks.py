@@ -1,9 +1,10 @@
 """The proof of the networks: ``make proof-networks``. Takes about half an hour, most of it the judges' time.
 
-Needs the extra 'train' (pip install torch onnx matplotlib), the judge (pip install dlib-bin face_recognition_models)
-and the data: FACEWARP_DATA names its folder, FACEWARP_CACHE the cache of faces (made if missing), FACEWARP_BACKGROUNDS
-pictures without faces, FACEWARP_CHECKPOINT the generator's checkpoint that was shipped. A row that cannot be measured
-for want of one of these falls short and says so.
+Needs the extra 'train' (pip install torch onnx matplotlib), the judge (npm pack faceplugin-face-recognition-js;
+FACEWARP_JUDGE names its model/fr_feature.onnx, by default in the cache) and the data: FACEWARP_DATA names its folder,
+FACEWARP_CACHE the cache of faces (made if missing), FACEWARP_BACKGROUNDS pictures without faces, FACEWARP_CHECKPOINT
+the generator's checkpoint that was shipped. A row that cannot be measured for want of one of these falls short and
+says so. With dlib (pip install dlib-bin face_recognition_models) its figures are told beside the judge's.
 """
 
 from __future__ import annotations
@@ -33,9 +34,12 @@ CACHE = Path(os.environ.get("FACEWARP_CACHE", ROOT / "cache"))
 CHECKPOINT = Path(os.environ.get("FACEWARP_CHECKPOINT", ROOT / "runs/generator/checkpoint.pt"))
 TOLD = "told, not judged"
 ALSO_TOLD = (
-    "judge_source", "judge_source2", "judge_target", "judge_verified", "judge_verified_other_photo", "judge_top1",
-    "judge_top1_other_photo", "judge_same_person", "judge_same_person_verified", "teacher_source", "teacher_target",
-    "outside_levels", "sharpness", "sharpness_at_128", "lattice", "feature_distance", "feature_distance_of_128_px",
+    *(f"{judge}_{figure}" for judge in ("judge", "dlib") for figure in (
+        "source", "source2", "target", "verified", "verified_other_photo", "top1", "top1_other_photo", "same_person",
+        "same_person_verified",
+    )),
+    "teacher_source", "teacher_target", "outside_levels", "sharpness", "sharpness_at_128", "lattice",
+    "feature_distance", "feature_distance_of_128_px",
 )  # fmt: skip
 
 
@@ -179,14 +183,16 @@ def measure_generator() -> Mapping[str, Any] | str:
     from vcam.cli.train import fill_cache
     from vcam.training.identity_judge import find_dlib_nets
     from vcam.training.judge import PAIR_SETS
+    from vcam.training.options import JUDGE_FILE
     from vcam.training.pairs_report import PairsJob, measure_pairs
 
     try:
         fill_cache(DATA, CACHE, PAIR_SETS)
         dlib = Path(os.environ["FACEWARP_DLIB"]) if "FACEWARP_DLIB" in os.environ else find_dlib_nets()
+        judge = Path(os.environ.get("FACEWARP_JUDGE", CACHE / JUDGE_FILE))
         checkpoint = CHECKPOINT if CHECKPOINT.is_file() else None
         sheet = ROOT / "proof" / "pairs.png"
-        job = PairsJob(find_models_folder(), DATA, CACHE, dlib, wear_crops, checkpoint, sheet)
+        job = PairsJob(find_models_folder(), DATA, CACHE, judge, dlib, wear_crops, checkpoint, sheet)
         return measure_pairs(job)
     except VcamError as error:
         return f"not measured: {error}"

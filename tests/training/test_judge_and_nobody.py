@@ -14,7 +14,9 @@ import pytest
 
 pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch")
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
+
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from training.faces_by_hand import face_landmarks  # noqa: E402
 from vcam import topology as topo  # noqa: E402
@@ -104,7 +106,64 @@ def test_the_gaze_is_where_the_eye_is_dark() -> None:
 def test_without_dlib_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dlib", None)
     with pytest.raises(BadInput, match="pip install dlib-bin"):
-        identity_judge.DlibJudge(tmp_path, np.empty(0, np.uint8), np.empty(0, int))
+        identity_judge.DlibJudge(tmp_path, identity_judge.Portraits(*[np.empty(0, np.uint8)] * 3))
+
+
+def test_the_judge_sees_blue_first_and_its_vectors_are_of_unit_length(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    weight = rng.normal(0, 1, (512, 3, 112, 112)).astype(np.float32)
+    nodes = [helper.make_node("Conv", ["input", "w"], ["c"]), helper.make_node("Flatten", ["c"], ["output"])]
+    value = helper.make_tensor_value_info
+    shapes = [value("input", TensorProto.FLOAT, [1, 3, 112, 112])], [value("output", TensorProto.FLOAT, [1, 512])]
+    graph = helper.make_graph(nodes, "toy", *shapes, [numpy_helper.from_array(weight, "w")])
+    path = tmp_path / "fr_feature.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    crops = rng.integers(0, 255, (2, 112, 112, 3), dtype=np.uint8)
+    found = identity_judge.MobileJudge(path).describe(
+        identity_judge.Portraits(np.empty((2, 0), np.uint8), np.empty((2, 4), int), crops)
+    )
+    blobs = ((crops[..., ::-1].astype(np.float32) - 127) / 128).transpose(0, 3, 1, 2)
+    wanted = np.einsum("nchw,kchw->nk", blobs, weight, optimize=True)
+    np.testing.assert_allclose(found, wanted / np.linalg.norm(wanted, axis=1, keepdims=True), atol=1e-4)
+
+
+def test_without_the_judge_the_way_out_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="npm pack faceplugin-face-recognition-js"):
+        identity_judge.MobileJudge(tmp_path / "fr_feature.onnx")
+
+
+class Told:
+    """A judge that is told the vectors: the boxes are rows of a table."""
+
+    def __init__(self, table: np.ndarray) -> None:
+        self.table = table
+
+    def describe(self, portraits: identity_judge.Portraits) -> np.ndarray:
+        return self.table[portraits.boxes[:, 0]]
+
+    def directions(self, descriptors: np.ndarray) -> np.ndarray:
+        return descriptors
+
+
+def test_a_lineup_tells_whose_face_is_seen() -> None:
+    table = unit(300, 64)
+    table[3] = table[0] + 0.05 * unit(64, seed=3)  # another photo of the first
+    table /= np.linalg.norm(table, axis=1, keepdims=True)
+
+    def people(*rows: int) -> identity_judge.Portraits:
+        return identity_judge.Portraits(np.empty(0), np.array(rows)[:, None].repeat(4, 1), np.empty(0))
+
+    judge = Told(table)
+    others = people(*range(10, 300))
+    lineup = identity_judge.Lineup(judge, people(0, 1), people(3, 2), people(4, 5), others)
+    lines = lineup.references()
+    assert lines["same_person_verified"] == lines["top1_other_photo"] == 0.5  # the second's photo shows somebody else
+    figures = lineup.figures(people(0, 5))  # one swap is its source, the other its target
+    assert figures["verified"] == figures["top1"] == figures["nearer_source"] == 0.5
+    assert figures["verified_other_photo"] == 0.5
+    assert figures["source"] == pytest.approx((1 + table[5] @ table[1]) / 2, abs=1e-5)
+    assert figures["target"] == pytest.approx((table[0] @ table[4] + 1) / 2, abs=1e-5)
+    np.testing.assert_allclose(lineup.likeness(people(0, 7), people(3, 7)), [table[0] @ table[3], 1], atol=1e-5)
 
 
 def test_swapping_keeps_the_size_and_the_range() -> None:

@@ -56,13 +56,15 @@ def test_a_group_that_is_served_worse_is_seen() -> None:
         mesh=np.stack([oval_mesh()] * count), file=np.array([f"faces/utk/utk_30_0_{t}_x.webp" for t in origin]),
     )  # fmt: skip
 
-    def describe(pictures: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-        bright = pictures.mean((1, 2, 3)) > 100
-        return np.stack([np.where(bright, 0.5, 1.0), np.where(bright, 0.75**0.5, 0.0)], 1).astype(np.float32)
+    def likeness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        made, wanted = (pictures.mean((1, 2, 3)) > 100 for pictures in (a, b))
+        return np.where(made == wanted, 1.0, 0.5)
 
     bench = SimpleNamespace(
         faces=faces,
-        judge=SimpleNamespace(describe=describe, directions=lambda described: described),
+        lineups={name: SimpleNamespace(likeness=likeness) for name in ("judge", "dlib")},
+        swapped=lambda rows, swaps: swaps,
+        portraits=lambda rows: images[rows],
         attributes=SimpleNamespace(pose=lambda pictures: pictures.mean((1, 2, 3))[:, None].repeat(3, 1)),
         large_rows=lambda rows: images[rows].repeat(2, 1).repeat(2, 2),
     )
@@ -76,6 +78,7 @@ def test_a_group_that_is_served_worse_is_seen() -> None:
     groups = found["by_group"]
     assert groups["white"]["identity"] == pytest.approx(1 / 0.75)
     assert groups["black"]["identity"] == found["identity_least"] == pytest.approx(0.5 / 0.75)
+    assert groups["black"]["identity_dlib"] == groups["black"]["identity"]
     assert groups["black"]["pose"] == found["pose_most"] == pytest.approx(2.0, rel=1e-4)
     assert groups["male"]["people"] == count
     faces.split[:] = "train"

@@ -21,7 +21,7 @@ from vcam.inference import open_session
 from vcam.training.data import labels_of, points_to_large, to_large
 from vcam.training.details import embed_with
 from vcam.training.export import export_generator, load_generator
-from vcam.training.identity_judge import Images, Vectors, face_boxes
+from vcam.training.identity_judge import Images, Vectors
 from vcam.training.judge import Bench, Embed, Swap, halved, swap_with
 from vcam.training.measure_small import time_against_product
 from vcam.training.pairs import pseudo_input
@@ -37,6 +37,10 @@ PASTED_FIGURES = (
     "judge_target",
     "judge_verified",
     "judge_top1",
+    "dlib_source",
+    "dlib_target",
+    "dlib_verified",
+    "dlib_top1",
     "landmarks_percent",
     "expression_kept",
 )
@@ -51,7 +55,8 @@ class PairsJob:
         models: folder of the pack.
         data: data folder.
         cache: cache of faces.
-        dlib: folder of the judge's nets.
+        judge: file of the judge of identity.
+        dlib: folder of the second judge's nets; None goes without.
         wear: how the program wears a generator, from its folder and that of the pack.
         checkpoint: of a generator, in place of the pack's.
         sheet: contact sheet to write.
@@ -60,7 +65,8 @@ class PairsJob:
     models: Path
     data: Path
     cache: Path
-    dlib: Path
+    judge: Path
+    dlib: Path | None
     wear: Callable[[Path, Path], Swap]
     checkpoint: Path | None = None
     sheet: Path | None = None
@@ -79,7 +85,7 @@ def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) 
     say("opening the judges")
     with _graphs(job) as folder:
         worn, bare, embed = job.wear(folder, job.models), swap_with_files(folder), embed_with(job.models)
-        bench = Bench(job.data, job.cache, job.dlib)
+        bench = Bench(job.data, job.cache, job.judge, job.dlib)
         say("swapping the pairs, with the embedder that ships")
         shipped, swaps = bench.measure(worn, embed)
         say("the same without a look at what comes of it")
@@ -175,14 +181,11 @@ def measure_groups(bench: Bench, swap: Swap, embed: Embed) -> Report | str:
         return "not measured: the cache holds no labelled people (set utk)"
     rows = np.tile(people, WEARINGS)
     worn = np.concatenate([np.roll(people, 1 + k * len(people) // (WEARINGS + 1)) for k in range(1, WEARINGS + 1)])
-    images, landmarks = bench.faces.images, bench.faces.mesh[:, list(topo.MESH)]
-    crops = bench.faces.crops112
+    images, crops = bench.faces.images, bench.faces.crops112
     swaps = halved(swap(bench.large_rows(rows), embed(crops[worn]), np.tile(embed(crops[people]), (WEARINGS, 1))))
-    made, wanted = (
-        bench.judge.directions(bench.judge.describe(pictures, face_boxes(landmarks[of])))
-        for pictures, of in ((swaps, rows), (images[worn], worn))
-    )
-    likeness = (made * wanted).sum(1)
+    seen, wanted = bench.swapped(rows, swaps), bench.portraits(worn)
+    names = {"judge": "identity"}  # a second judge's share is told beside it
+    likeness = {names.get(who, f"identity_{who}"): one.likeness(seen, wanted) for who, one in bench.lineups.items()}
     pose = np.abs(bench.attributes.pose(swaps) - bench.attributes.pose(images[rows])).mean(1)
     groups = {}
     labels = [labels_of(str(file)) for file in bench.faces.file]
@@ -192,11 +195,11 @@ def measure_groups(bench: Bench, swap: Swap, embed: Embed) -> Report | str:
         if as_worn.sum() >= WEARINGS * LEAST_PEOPLE:
             groups[name] = {
                 "people": int(as_worn.sum()) // WEARINGS,
-                "identity": float(likeness[as_worn].mean() / likeness.mean()),
                 "pose": float(pose[as_wearer].mean() / pose.mean()),
+                **{who: float(of[as_worn].mean() / of.mean()) for who, of in likeness.items()},
             }
     return {
-        "identity_mean": float(likeness.mean()),
+        "identity_mean": float(likeness["identity"].mean()),
         "pose_mean_deg": float(pose.mean()),
         "identity_least": min(group["identity"] for group in groups.values()),
         "pose_most": max(group["pose"] for group in groups.values()),
