@@ -95,8 +95,8 @@ class Weights:
     stubble: float = 30.0
     halos: float = 30.0
     spots: float = 60.0
-    emotion: float = 5.0
-    openings: float = 30.0
+    emotion: float = 4.0
+    openings: float = 28.0
     cycle: float = 4.0
     mask: float = 1.0
     texture: float = 8.0
