@@ -1,10 +1,10 @@
 """The proof of the networks: ``make proof-networks``. Takes about half an hour, most of it the judges' time.
 
-Needs the extra 'train' (pip install torch onnx matplotlib), the judge (npm pack faceplugin-face-recognition-js;
-FACEWARP_JUDGE names its model/fr_feature.onnx, by default in the cache) and the data: FACEWARP_DATA names its folder,
-FACEWARP_CACHE the cache of faces (made if missing), FACEWARP_BACKGROUNDS pictures without faces, FACEWARP_CHECKPOINT
-the generator's checkpoint that was shipped. A row that cannot be measured for want of one of these falls short and
-says so. With dlib (pip install dlib-bin face_recognition_models) its figures are told beside the judge's.
+Needs the extra 'train' (pip install torch onnx matplotlib), the judge (pip install dlib-bin face_recognition_models)
+and the data: FACEWARP_DATA names its folder, FACEWARP_CACHE the cache of faces (made if missing), FACEWARP_BACKGROUNDS
+pictures without faces, FACEWARP_CHECKPOINT the generator's checkpoint that was shipped. A row that cannot be measured
+for want of one of these falls short and says so. What further recognisers say is told beside the judge, if their files
+are in FACEWARP_JUDGES (by default the cache).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CACHE = Path(os.environ.get("FACEWARP_CACHE", ROOT / "cache"))
 CHECKPOINT = Path(os.environ.get("FACEWARP_CHECKPOINT", ROOT / "runs/generator/checkpoint.pt"))
 TOLD = "told, not judged"
 ALSO_TOLD = (
-    *(f"{judge}_{figure}" for judge in ("judge", "dlib") for figure in (
+    *(f"{judge}_{figure}" for judge in ("judge", "sface", "mobile") for figure in (
         "source", "source2", "target", "verified", "verified_other_photo", "top1", "top1_other_photo", "same_person",
         "same_person_verified",
     )),
@@ -183,16 +183,15 @@ def measure_generator() -> Mapping[str, Any] | str:
     from vcam.cli.train import fill_cache
     from vcam.training.identity_judge import find_dlib_nets
     from vcam.training.judge import PAIR_SETS
-    from vcam.training.options import JUDGE_FILE
     from vcam.training.pairs_report import PairsJob, measure_pairs
 
     try:
         fill_cache(DATA, CACHE, PAIR_SETS)
         dlib = Path(os.environ["FACEWARP_DLIB"]) if "FACEWARP_DLIB" in os.environ else find_dlib_nets()
-        judge = Path(os.environ.get("FACEWARP_JUDGE", CACHE / JUDGE_FILE))
+        further = Path(os.environ.get("FACEWARP_JUDGES", CACHE))
         checkpoint = CHECKPOINT if CHECKPOINT.is_file() else None
         sheet = ROOT / "proof" / "pairs.png"
-        job = PairsJob(find_models_folder(), DATA, CACHE, judge, dlib, wear_crops, checkpoint, sheet)
+        job = PairsJob(find_models_folder(), DATA, CACHE, dlib, further, wear_crops, checkpoint, sheet)
         return measure_pairs(job)
     except VcamError as error:
         return f"not measured: {error}"

@@ -109,7 +109,7 @@ def test_without_dlib_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.Mo
         identity_judge.DlibJudge(tmp_path, identity_judge.Portraits(*[np.empty(0, np.uint8)] * 3))
 
 
-def test_the_judge_sees_blue_first_and_its_vectors_are_of_unit_length(tmp_path: Path) -> None:
+def test_a_further_judge_sees_faces_as_it_learnt_them_and_its_vectors_are_of_unit_length(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     weight = rng.normal(0, 1, (512, 3, 112, 112)).astype(np.float32)
     nodes = [helper.make_node("Conv", ["input", "w"], ["c"]), helper.make_node("Flatten", ["c"], ["output"])]
@@ -119,17 +119,13 @@ def test_the_judge_sees_blue_first_and_its_vectors_are_of_unit_length(tmp_path: 
     path = tmp_path / "fr_feature.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     crops = rng.integers(0, 255, (2, 112, 112, 3), dtype=np.uint8)
-    found = identity_judge.MobileJudge(path).describe(
+    assert list(identity_judge.further_judges(tmp_path)) == ["mobile"]
+    found = identity_judge.further_judges(tmp_path)["mobile"].describe(
         identity_judge.Portraits(np.empty((2, 0), np.uint8), np.empty((2, 4), int), crops)
     )
     blobs = ((crops[..., ::-1].astype(np.float32) - 127) / 128).transpose(0, 3, 1, 2)
     wanted = np.einsum("nchw,kchw->nk", blobs, weight, optimize=True)
     np.testing.assert_allclose(found, wanted / np.linalg.norm(wanted, axis=1, keepdims=True), atol=1e-4)
-
-
-def test_without_the_judge_the_way_out_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="npm pack faceplugin-face-recognition-js"):
-        identity_judge.MobileJudge(tmp_path / "fr_feature.onnx")
 
 
 class Told:

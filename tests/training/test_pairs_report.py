@@ -62,7 +62,7 @@ def test_a_group_that_is_served_worse_is_seen() -> None:
 
     bench = SimpleNamespace(
         faces=faces,
-        lineups={name: SimpleNamespace(likeness=likeness) for name in ("judge", "dlib")},
+        lineups={name: SimpleNamespace(likeness=likeness) for name in ("judge", "sface")},
         swapped=lambda rows, swaps: swaps,
         portraits=lambda rows: images[rows],
         attributes=SimpleNamespace(pose=lambda pictures: pictures.mean((1, 2, 3))[:, None].repeat(3, 1)),
@@ -78,7 +78,7 @@ def test_a_group_that_is_served_worse_is_seen() -> None:
     groups = found["by_group"]
     assert groups["white"]["identity"] == pytest.approx(1 / 0.75)
     assert groups["black"]["identity"] == found["identity_least"] == pytest.approx(0.5 / 0.75)
-    assert groups["black"]["identity_dlib"] == groups["black"]["identity"]
+    assert groups["black"]["identity_sface"] == groups["black"]["identity"]
     assert groups["black"]["pose"] == found["pose_most"] == pytest.approx(2.0, rel=1e-4)
     assert groups["male"]["people"] == count
     faces.split[:] = "train"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command and its own commands."""
-    from vcam.training.options import CACHE, JUDGE_FILE, SMALL_NETS, positive
+    from vcam.training.options import CACHE, SMALL_NETS, positive
 
     parser = subparsers.add_parser(
         "evaluate",
@@ -40,13 +40,13 @@ def add_parser(subparsers: Subparsers) -> None:
     pack.set_defaults(run=evaluate_pack)
     pairs = deeds.add_parser("pairs", help="the generator, on the fixed pairs of people",
                              description="The generator's table, by judges that took no part in the training. Needs "
-                             "the extra 'train', and the judge of identity: npm pack faceplugin-face-recognition-js, "
-                             "and model/fr_feature.onnx of it. Where dlib-bin and face_recognition_models are "
-                             "installed (pip), dlib's figures stand beside the judge's.")  # fmt: skip
+                             "the extra 'train', and dlib as the judge: pip install dlib-bin "
+                             "face_recognition_models. What further recognisers say is told beside it.")  # fmt: skip
     pairs.add_argument("--checkpoint", type=Path, metavar="FILE", help="a trained generator, in place of the pack's")
-    pairs.add_argument("--judge", type=Path, metavar="FILE",
-                       help=f"the judge's fr_feature.onnx (default: {JUDGE_FILE} in the cache)")  # fmt: skip
     pairs.add_argument("--dlib", type=Path, metavar="DIR", help="folder of dlib's .dat files, if not the package's")
+    pairs.add_argument("--judges", type=Path, metavar="DIR",
+                       help="folder of further recognisers, face_recognition_sface_2021dec.onnx and fr_feature.onnx; "
+                       "default: the cache")  # fmt: skip
     pairs.add_argument("--sheet", type=Path, metavar="PNG", help="contact sheet to write: source, target, swap")
     pairs.set_defaults(run=evaluate_pairs)
     for deed in (pack, pairs):
@@ -116,17 +116,16 @@ def evaluate_pairs(arguments: argparse.Namespace) -> int:
     from vcam.training.bars import AGREEMENT_BARS, GENERATOR_BARS, SPEED_BARS
     from vcam.training.identity_judge import find_dlib_nets
     from vcam.training.judge import PAIR_SETS
-    from vcam.training.options import JUDGE_FILE
     from vcam.training.pairs_report import PairsJob, measure_pairs
 
     models = arguments.models or find_models_folder()
     for name in ("embedder",) if arguments.checkpoint else ("embedder", "identity", "generator"):
         net_file(name, models)
-    judge = arguments.judge or arguments.cache / JUDGE_FILE
+    further = arguments.judges or arguments.cache
     dlib = arguments.dlib or find_dlib_nets()
     fill_cache(arguments.data, arguments.cache, PAIR_SETS)
     job = PairsJob(
-        models, arguments.data, arguments.cache, judge, dlib, wear_crops, arguments.checkpoint, arguments.sheet
+        models, arguments.data, arguments.cache, dlib, further, wear_crops, arguments.checkpoint, arguments.sheet
     )
     report = measure_pairs(job, notice)
     bars = {"as_shipped": GENERATOR_BARS, "agreement": AGREEMENT_BARS, "speed": SPEED_BARS}

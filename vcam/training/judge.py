@@ -1,12 +1,11 @@
 """Measuring a generator on the fixed validation pairs, by nets that no loss knows.
 
-The judge of identity is a MobileFaceNet of other weights and data than the teacher (``MobileJudge``); beside it stands,
-where it is installed, dlib's face descriptor (King, 2017), which was the judge of the first fifteen runs and finds
-fewer of the real second photos. Both are optional tools of evaluation, in no way needed by the program. Who is who is
-decided by the distance of descriptors; strangers are known people in photos like the pairs' own
-(GAN-made faces are alike to every net, and are no measure). Likeness is told as a cosine; dlib's raw ones
-are high for everybody, so they are centred on the training faces' mean. Two reference lines stand beside the figures:
-two photos of one person, and strangers. Pose is judged by FSA-Net, expression by face-api's net.
+The judge of identity is dlib's face descriptor (King, 2017): another net, trained on other data. Beside it are told
+further recognisers (``identity_judge.FURTHER_JUDGES``), where their files are. All are optional tools of evaluation, in
+no way needed by the program. Who is who is decided by the distance of descriptors; strangers are known people in photos
+like the pairs' own (GAN-made faces are alike to every net, and are no measure). Likeness is told as a cosine; dlib's
+raw ones are high for everybody, so they are centred on the training faces' mean. Two reference lines stand beside the
+figures: two photos of one person, and strangers. Pose is judged by FSA-Net, expression by face-api's net.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ from vcam.training.identity_judge import (
     IdentityJudge,
     Images,
     Lineup,
-    MobileJudge,
     Portraits,
     Vectors,
     face_boxes,
+    further_judges,
     mean_cosine,
 )
 from vcam.training.mesher import MESH_SIZE, Mesher, join_looks, to_side
@@ -137,25 +136,25 @@ def _first(net: Net, blob: NDArray[np.float32]) -> NDArray[np.float32]:
 class Bench:
     """Everything about the validation pairs that does not depend on the generator, computed once."""
 
-    def __init__(self, data_dir: Path, cache_dir: Path, judge: Path, dlib_dir: Path | None = None):
+    def __init__(self, data_dir: Path, cache_dir: Path, dlib_dir: Path, further: Path | None = None):
         """Read the faces and look at the pairs.
 
         Args:
             data_dir: data folder.
             cache_dir: cache of its faces.
-            judge: file of the judge of identity.
-            dlib_dir: folder of the second judge's nets; None goes without.
+            dlib_dir: folder of the judge's nets.
+            further: folder of further recognisers; None goes without.
 
         Raises:
-            BadInput: a judge, or a picture of the pairs, is not there.
+            BadInput: the judge, or a picture of the pairs, is not there.
         """
         self.faces = load_faces(cache_dir, PAIR_SETS, ("images", "crops112", "mesh", "embeddings"))
         self.pairs = load_pairs(self.faces)
-        judges: dict[str, IdentityJudge] = {"judge": MobileJudge(judge)}
-        if dlib_dir is not None:
-            train = np.flatnonzero(self.faces.split == "train")
-            centring = train[:: max(len(train) // _CENTRING_FACES, 1)]
-            judges["dlib"] = DlibJudge(dlib_dir, self.portraits(centring))
+        train = np.flatnonzero(self.faces.split == "train")
+        centring = train[:: max(len(train) // _CENTRING_FACES, 1)]
+        judges: dict[str, IdentityJudge] = {"judge": DlibJudge(dlib_dir, self.portraits(centring))}
+        if further is not None:
+            judges |= further_judges(further)
         self.attributes = AttributeJudges(data_dir / "teachers")
         self._embedder = Teacher(data_dir / "teachers" / "liguiyuan_mfn.onnx")
         pairs = self.pairs

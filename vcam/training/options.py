@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CACHE, RUNS = Path("cache"), Path("runs")  # under the folder where the command is given
-JUDGE_FILE = "fr_feature.onnx"  # of the npm package faceplugin-face-recognition-js: the judge of identity
 
 
 @dataclass(frozen=True)

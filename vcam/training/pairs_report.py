@@ -37,10 +37,6 @@ PASTED_FIGURES = (
     "judge_target",
     "judge_verified",
     "judge_top1",
-    "dlib_source",
-    "dlib_target",
-    "dlib_verified",
-    "dlib_top1",
     "landmarks_percent",
     "expression_kept",
 )
@@ -55,8 +51,8 @@ class PairsJob:
         models: folder of the pack.
         data: data folder.
         cache: cache of faces.
-        judge: file of the judge of identity.
-        dlib: folder of the second judge's nets; None goes without.
+        dlib: folder of the judge's nets.
+        further: folder of further recognisers, which are told beside it.
         wear: how the program wears a generator, from its folder and that of the pack.
         checkpoint: of a generator, in place of the pack's.
         sheet: contact sheet to write.
@@ -65,8 +61,8 @@ class PairsJob:
     models: Path
     data: Path
     cache: Path
-    judge: Path
-    dlib: Path | None
+    dlib: Path
+    further: Path
     wear: Callable[[Path, Path], Swap]
     checkpoint: Path | None = None
     sheet: Path | None = None
@@ -85,7 +81,7 @@ def measure_pairs(job: PairsJob, say: Callable[[str], object] = lambda _: None) 
     say("opening the judges")
     with _graphs(job) as folder:
         worn, bare, embed = job.wear(folder, job.models), swap_with_files(folder), embed_with(job.models)
-        bench = Bench(job.data, job.cache, job.judge, job.dlib)
+        bench = Bench(job.data, job.cache, job.dlib, job.further)
         say("swapping the pairs, with the embedder that ships")
         shipped, swaps = bench.measure(worn, embed)
         say("the same without a look at what comes of it")
@@ -184,7 +180,7 @@ def measure_groups(bench: Bench, swap: Swap, embed: Embed) -> Report | str:
     images, crops = bench.faces.images, bench.faces.crops112
     swaps = halved(swap(bench.large_rows(rows), embed(crops[worn]), np.tile(embed(crops[people]), (WEARINGS, 1))))
     seen, wanted = bench.swapped(rows, swaps), bench.portraits(worn)
-    names = {"judge": "identity"}  # a second judge's share is told beside it
+    names = {"judge": "identity"}  # further ones' shares are told beside it
     likeness = {names.get(who, f"identity_{who}"): one.likeness(seen, wanted) for who, one in bench.lineups.items()}
     pose = np.abs(bench.attributes.pose(swaps) - bench.attributes.pose(images[rows])).mean(1)
     groups = {}
