@@ -138,6 +138,7 @@ def test_a_figure_is_printed_beside_what_is_asked(
         (("train", "embedder", "--data", "DATA", "--cache", "FILE/cache"), "cannot be made"),
         (("export", "landmarks", "EMPTY/checkpoint.pt"), "there is no checkpoint"),
         (("export", "landmarks", "FILE"), "not a checkpoint"),
+        (("evaluate", "pairs", "--data", "DATA", "--judges", "EMPTY"), "there is no recogniser in"),
         (("evaluate", "pairs", "--data", "DATA", "--dlib", "EMPTY"), "of pairs_val.csv is not in the cache"),
         (("evaluate", "pack", "embedder", "--data", "DATA"), "lists no picture of the sets lfw"),
     ],

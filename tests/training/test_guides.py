@@ -198,6 +198,8 @@ def test_who_is_worn_is_recognised_by_a_picture_and_mixtures_are_left_out(guides
 
 
 def test_every_recogniser_that_is_there_is_heard_as_it_wants_to_be_shown_faces(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match=r"faceres\.json or face_recognition_sface"):
+        recognisers_in(tmp_path)
     toy_recogniser(tmp_path)
     assert [one.look.file for one in recognisers_in(tmp_path)] == ["faceres.json"]
     toy_teacher(tmp_path / "face_recognition_sface_2021dec.onnx", 112, 0, 128)

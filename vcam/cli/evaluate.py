@@ -114,14 +114,14 @@ def evaluate_pairs(arguments: argparse.Namespace) -> int:
 
     require_torch()
     from vcam.training.bars import AGREEMENT_BARS, GENERATOR_BARS, SPEED_BARS
-    from vcam.training.identity_judge import find_dlib_nets
+    from vcam.training.identity_judge import find_dlib_nets, require_further_judges
     from vcam.training.judge import PAIR_SETS
     from vcam.training.pairs_report import PairsJob, measure_pairs
 
     models = arguments.models or find_models_folder()
     for name in ("embedder",) if arguments.checkpoint else ("embedder", "identity", "generator"):
         net_file(name, models)
-    further = arguments.judges or arguments.cache
+    further = require_further_judges(arguments.judges) if arguments.judges else arguments.cache
     dlib = arguments.dlib or find_dlib_nets()
     fill_cache(arguments.data, arguments.cache, PAIR_SETS)
     job = PairsJob(

@@ -367,9 +367,9 @@ def train_generator(options: Options, plan: Plan, settings: GeneratorSettings) -
     device = pick_device(options.device)
     rounded = rounds(options.precision, device)
     guides = Guides(options.data / "teachers", options.pack, options.opinions, rounded=rounded)
-    some = _sources_of(pool, list(pool.sources[:: max(len(pool.sources) // COMMON_FACES, 1)]))
     for recogniser in guides.recognisers:
-        recogniser.learn_common(*some)
+        some = pool.sources[:: max(len(pool.sources) // COMMON_FACES, 1)]
+        recogniser.learn_common(*_sources_of(pool, list(some)))
     guides = guides.to(device)
     torch.manual_seed(settings.seed)
     net = AeiNet(settings.net)

@@ -108,6 +108,18 @@ def further_judges(folder: Path) -> dict[str, IdentityJudge]:
     return {name: CropJudge(path, look) for name, (path, look) in found.items() if path.is_file()}
 
 
+def require_further_judges(folder: Path) -> Path:
+    """The folder, if a further recogniser is in it.
+
+    Raises:
+        BadInput: there is none.
+    """
+    files = [look.file for look in FURTHER_JUDGES.values()]
+    if not any((folder / file).is_file() for file in files):
+        raise BadInput(f"there is no recogniser in {folder}: it should hold {' or '.join(files)}")
+    return folder
+
+
 def find_dlib_nets() -> Path:
     """The folder of the judge's nets, as the package face_recognition_models brings them.
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vcam.errors import ModelMissing
 from vcam.training.grids import resized, sampled
 from vcam.training.teachers import Teacher
 
@@ -90,5 +91,12 @@ class Recogniser(nn.Module):
 
 
 def recognisers_in(folder: Path) -> list[Recogniser]:
-    """All known recognisers whose file is in a folder."""
-    return [Recogniser(look, folder) for look in LOOKS if (folder / look.file).is_file()]
+    """All known recognisers whose file is in a folder.
+
+    Raises:
+        ModelMissing: there is none of them.
+    """
+    found = [Recogniser(look, folder) for look in LOOKS if (folder / look.file).is_file()]
+    if not found:
+        raise ModelMissing(f"there is no recogniser in {folder}: {' or '.join(look.file for look in LOOKS)}")
+    return found
