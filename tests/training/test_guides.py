@@ -190,7 +190,9 @@ def test_who_is_worn_is_recognised_by_a_picture_and_mixtures_are_left_out(guides
     assert unlike.item() == pytest.approx(0, abs=1e-5)
     others = people.clone()
     others[3] = people[0]  # the last two are judged, this one alone is wrong
-    assert recognised_losses(guides, others, targets, alone)[0].item() > 0.1
+    wrong = 1 - (seen[0] @ seen[3]).item()
+    assert wrong / 2 > 0.2
+    assert recognised_losses(guides, others, targets, alone)[0].item() == pytest.approx(wrong**2 / 2, rel=1e-4)
     mixed = replace(batch, single=torch.tensor([1.0, 1.0, 1.0, 0.0]))
     assert recognised_losses(guides, others, targets, mixed)[0].item() == pytest.approx(0, abs=1e-5)
     assert recognised_losses(guides, targets, targets, alone)[1].item() == pytest.approx(1, abs=1e-5)

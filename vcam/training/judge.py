@@ -212,9 +212,8 @@ class Bench:
         return {name: round(value, 4) for name, value in figures.items()}, swaps
 
     @torch.inference_mode()
-    def _teacher(self, images: Images) -> Vectors:
-        crops = np.split(_embedder_crops(images), 10)
-        raw = [self._embedder(torch.from_numpy(c).permute(0, 3, 1, 2).float())[0] for c in crops]
+    def _teacher(self, crops: Images) -> Vectors:
+        raw = [self._embedder(torch.from_numpy(c).permute(0, 3, 1, 2).float())[0] for c in np.split(crops, 10)]
         return functional.normalize(torch.cat(raw), dim=1).numpy()
 
     @torch.inference_mode()
@@ -235,7 +234,7 @@ class Bench:
 
     def _identity(self, swaps: Images) -> dict[str, float]:
         pairs, seen = self.pairs, self.swapped(self.pairs.target, swaps)
-        teacher = self._teacher(swaps)
+        teacher = self._teacher(seen.crops)
         found = {
             f"{name}_{key}": value for name, one in self.lineups.items() for key, value in one.figures(seen).items()
         }
