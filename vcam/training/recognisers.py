@@ -47,7 +47,7 @@ LOOKS = (
     # A MobileNet of VGGFace2 (Savchenko, 2019); 160 px of 224, which would be twice as slow and no better on LFW.
     Look("faceres.json", "global_pooling/Mean", 1024, 160, (123.68, 116.779, 103.939), bgr=True, all=False, weight=1.0),
     # SFace (Zhong et al., 2021), as OpenCV's zoo has it; its own means are in it.
-    Look("face_recognition_sface_2021dec.onnx", None, 128, 112, (0.0, 0.0, 0.0), bgr=False, all=True, weight=2.4),
+    Look("face_recognition_sface_2021dec.onnx", None, 128, 112, (0.0, 0.0, 0.0), bgr=False, all=True, weight=1.2),
 )
 
 
@@ -56,8 +56,13 @@ class Recogniser(nn.Module):
 
     common: Tensor
 
-    def __init__(self, look: Look, folder: Path):
+    def __init__(self, look: Look, folder: Path, *, rounded: bool = False):
         """Read it.
+
+        Args:
+            look: which one.
+            folder: where its file is.
+            rounded: whether most of its arithmetic is bfloat16.
 
         Raises:
             ModelMissing, BadInput: as ``Teacher``.
@@ -65,6 +70,8 @@ class Recogniser(nn.Module):
         super().__init__()
         self.look = look
         self.net = Teacher(folder / look.file, look.output).to(memory_format=torch.channels_last)
+        if rounded:
+            self.net.rounded()
         self.register_buffer("common", torch.zeros(look.features))
 
     def forward(self, pictures: Tensor, grid: Tensor) -> Tensor:
@@ -90,13 +97,13 @@ class Recogniser(nn.Module):
         return features
 
 
-def recognisers_in(folder: Path) -> list[Recogniser]:
+def recognisers_in(folder: Path, *, rounded: bool = False) -> list[Recogniser]:
     """All known recognisers whose file is in a folder.
 
     Raises:
         ModelMissing: there is none of them.
     """
-    found = [Recogniser(look, folder) for look in LOOKS if (folder / look.file).is_file()]
+    found = [Recogniser(look, folder, rounded=rounded) for look in LOOKS if (folder / look.file).is_file()]
     if not found:
         raise ModelMissing(f"there is no recogniser in {folder}: {' or '.join(look.file for look in LOOKS)}")
     return found
