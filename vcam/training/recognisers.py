@@ -47,7 +47,7 @@ LOOKS = (
     # A MobileNet of VGGFace2 (Savchenko, 2019); 160 px of 224, which would be twice as slow and no better on LFW.
     Look("faceres.json", "global_pooling/Mean", 1024, 160, (123.68, 116.779, 103.939), bgr=True, all=False, weight=1.0),
     # SFace (Zhong et al., 2021), as OpenCV's zoo has it; its own means are in it.
-    Look("face_recognition_sface_2021dec.onnx", None, 128, 112, (0.0, 0.0, 0.0), bgr=False, all=True, weight=1.2),
+    Look("face_recognition_sface_2021dec.onnx", None, 128, 112, (0.0, 0.0, 0.0), bgr=False, all=True, weight=2.4),
 )
 
 

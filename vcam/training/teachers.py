@@ -1,7 +1,7 @@
 """Frozen public nets run inside torch, so that losses can be differentiated through them.
 
-Only what the teachers need is understood: plain convolutional nets (MobileFaceNet, SFace, FaceMesh, mini-Xception,
-DenseNet), of ONNX or of TensorFlow.js.
+Only what the teachers need is understood: plain convolutional nets (MobileFaceNet, SFace, FaceMesh, mini-Xception), of
+ONNX or of TensorFlow.js.
 A BatchNormalization that follows a Conv is folded into it.
 """
 
@@ -111,11 +111,6 @@ class _Add(nn.Module):
         return x + y
 
 
-class _Join(nn.Module):
-    def forward(self, *parts: Tensor) -> Tensor:
-        return torch.cat(parts, 1)
-
-
 Weights = dict[str, Tensor]
 Attributes = dict[str, Any]
 
@@ -138,10 +133,8 @@ def _dense(weights: Weights, inputs: list[str], attributes: Attributes) -> nn.Mo
     return _Dense(weight if attributes.get("transB", 0) else weight.T.contiguous(), weights[inputs[2]])
 
 
-def _pad_channels(weights: Weights, inputs: list[str], attributes: Attributes) -> nn.Module:
-    pads = weights[inputs[1]].tolist() if len(inputs) > 1 else attributes["pads"]
-    if not any(pads):
-        return nn.Identity()
+def _pad_channels(_: Weights, __: list[str], attributes: Attributes) -> nn.Module:
+    pads = attributes["pads"]
     return nn.ConstantPad3d((pads[3], pads[7], pads[2], pads[6], pads[1], pads[5]), 0.0)
 
 
@@ -156,8 +149,6 @@ _BUILDERS: dict[str, Callable[[Weights, list[str], Attributes], nn.Module]] = {
     "Max": lambda w, i, _: _Clamp(float(w[i[1]]), torch.inf),
     "Gemm": _dense,
     "MaxPool": lambda _, __, a: _MaxPool(a["kernel_shape"], a["strides"], a.get("pads", [0, 0, 0, 0])),
-    "AveragePool": lambda _, __, a: nn.AvgPool2d(a["kernel_shape"], a["strides"]),
-    "Concat": lambda _, __, ___: _Join(),
     "Relu": lambda _, __, ___: nn.ReLU(),
     "GlobalAveragePool": lambda _, __, ___: nn.AdaptiveAvgPool2d(1),
     "Pad": _pad_channels,
