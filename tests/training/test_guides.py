@@ -214,9 +214,12 @@ def test_every_recogniser_that_is_there_is_heard_as_it_wants_to_be_shown_faces(t
     assert by_mobilenet.shape == (2, 1024)
     assert sface.look.all
     assert not mobilenet.look.all
-    for exact, rounded in zip((mobilenet, sface), recognisers_in(tmp_path, rounded=True), strict=True):
-        found, wanted = rounded(people, grid), exact(people, grid)
-        assert 0 < float((found - wanted).abs().max()) < 0.02
+
+
+def test_rounded_recognisers_say_nearly_the_same(tmp_path: Path, guides: Guides) -> None:
+    people, grid = pictures(2, 5), sampling_grid(WHOLE.repeat(2, 1, 1), 112)
+    (exact,), (rounded,) = guides.recognisers, Guides(tmp_path, MODELS, tmp_path, rounded=True).recognisers
+    assert 0 < float((rounded(people, grid) - exact(people, grid)).abs().max()) < 0.02
 
 
 def test_stored_halves_and_bounds_are_read(tmp_path: Path) -> None:

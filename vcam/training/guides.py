@@ -54,14 +54,15 @@ class Guides(nn.Module):
         super().__init__()
         self.embedder = Teacher(teachers_dir / "liguiyuan_mfn.onnx").to(memory_format=torch.channels_last)
         self.mesher = Teacher(teachers_dir / "FaceMesh.onnx").to(memory_format=torch.channels_last)
-        if rounded:
-            self.embedder.rounded()
         self.stages = tuple(self.embedder.sums[i] for i in _FEATURE_STAGES)
         self.emotion = None
         self.recognisers = nn.ModuleList()
         if opinions is not None:
             self.emotion = Teacher(opinions / "emotion.json").to(memory_format=torch.channels_last)
-            self.recognisers.extend(recognisers_in(opinions, rounded=rounded))
+            self.recognisers.extend(recognisers_in(opinions))
+        if rounded:
+            for net in (self.embedder, *(one.net for one in self.recognisers)):
+                net.rounded()
         self.own_embedder: EmbedderNet | None = None
         self.own_landmarks = None
         if pack is not None:

@@ -56,13 +56,8 @@ class Recogniser(nn.Module):
 
     common: Tensor
 
-    def __init__(self, look: Look, folder: Path, *, rounded: bool = False):
+    def __init__(self, look: Look, folder: Path):
         """Read it.
-
-        Args:
-            look: which one.
-            folder: where its file is.
-            rounded: whether most of its arithmetic is bfloat16.
 
         Raises:
             ModelMissing, BadInput: as ``Teacher``.
@@ -70,8 +65,6 @@ class Recogniser(nn.Module):
         super().__init__()
         self.look = look
         self.net = Teacher(folder / look.file, look.output).to(memory_format=torch.channels_last)
-        if rounded:
-            self.net.rounded()
         self.register_buffer("common", torch.zeros(look.features))
 
     def forward(self, pictures: Tensor, grid: Tensor) -> Tensor:
@@ -97,13 +90,13 @@ class Recogniser(nn.Module):
         return features
 
 
-def recognisers_in(folder: Path, *, rounded: bool = False) -> list[Recogniser]:
+def recognisers_in(folder: Path) -> list[Recogniser]:
     """All known recognisers whose file is in a folder.
 
     Raises:
         ModelMissing: there is none of them.
     """
-    found = [Recogniser(look, folder, rounded=rounded) for look in LOOKS if (folder / look.file).is_file()]
+    found = [Recogniser(look, folder) for look in LOOKS if (folder / look.file).is_file()]
     if not found:
         raise ModelMissing(f"there is no recogniser in {folder}: {' or '.join(look.file for look in LOOKS)}")
     return found
